@@ -1,0 +1,145 @@
+"""`Split` and `Dataset`: what every other layer means by images and labels."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from digitlab.errors import DataError
+
+IMAGE_SIDE = 28
+MAX_CLASSES = 100
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint8]
+
+DIGIT_NAMES = tuple("0123456789")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with their labels, checked once, on construction.
+
+    Args:
+        images: uint8 [n, 28, 28], 0 to 255, bright ink on dark.
+        labels: uint8 [n], each below ``len(class_names)``.
+        name: What to call it in messages, such as ``"mnist/train"``.
+        class_names: 2 to 100 names, in the order of the labels. The ten digits by default.
+
+    Raises:
+        DataError: A wrong type, shape, count or label, with what was expected and what came.
+    """
+
+    images: Images = field(repr=False)
+    labels: Labels = field(repr=False)
+    name: str = "data"
+    class_names: tuple[str, ...] = DIGIT_NAMES
+
+    def __post_init__(self) -> None:
+        check_images(self.images, self.name)
+        _check_labels(self.labels, len(self.images), self.class_names, self.name)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the labels are drawn from; not every one need occur."""
+        return len(self.class_names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the images, labels and class names: the same data, the same fingerprint."""
+        digest = hashlib.sha256()
+        digest.update(repr((self.images.shape, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.labels))
+        return digest.hexdigest()
+
+    def take(self, indices: npt.NDArray[np.integer], name: str) -> Split:
+        """The images at `indices`, in that order, as a split called `name`."""
+        return Split(self.images[indices], self.labels[indices], name, self.class_names)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A training and a test split over the same classes.
+
+    Args:
+        name: ``"mnist"``, ``"sample"``, or the file's or folder's own name.
+        train: What may be learnt from and chosen on.
+        test: What only `evaluate` opens, after the last choice.
+        note: One sentence a reader of the scores must know, such as that this is the embedded
+            sample; empty when there is none.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.train.class_names != self.test.class_names:
+            raise DataError(
+                f"{self.name}: the training split has the classes {_some(self.train.class_names)}, "
+                f"the test split {_some(self.test.class_names)}",
+                hint="both splits must name the same classes in the same order",
+            )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes' names, in the order of the labels."""
+        return self.train.class_names
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over both splits' fingerprints."""
+        return hashlib.sha256(f"{self.train.fingerprint}:{self.test.fingerprint}".encode()).hexdigest()
+
+
+def check_images(images: object, name: str) -> None:
+    """Raise `DataError` unless `images` is a non-empty uint8 array [n, 28, 28]."""
+    if not isinstance(images, np.ndarray):
+        raise DataError(
+            f"{name}: images must be a NumPy array, got {type(images).__name__}",
+            hint="pass numpy.asarray(images, dtype=numpy.uint8)",
+        )
+    if images.dtype != np.uint8:
+        raise DataError(
+            f"{name}: images must be uint8 from 0 to 255, got {images.dtype}",
+            hint="scaling to [0, 1] is a layer of the network; pass the original bytes, undivided",
+        )
+    if images.ndim != 3 or images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE):
+        raise DataError(
+            f"{name}: images must have the shape [n, 28, 28], got {list(images.shape)}",
+            hint="one grey 28x28 image per row; for flat rows, images.reshape(-1, 28, 28)",
+        )
+    if len(images) == 0:
+        raise DataError(f"{name}: expected at least one image, got none", hint="is the file or folder empty?")
+
+
+def _check_labels(labels: object, count: int, class_names: tuple[str, ...], name: str) -> None:
+    if not 2 <= len(class_names) <= MAX_CLASSES:
+        raise DataError(
+            f"{name}: expected 2 to {MAX_CLASSES} classes, got {len(class_names)}",
+            hint="a classifier needs at least two classes to tell apart",
+        )
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.shape != (count,):
+        came = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
+        raise DataError(
+            f"{name}: expected {count} labels as uint8 [{count}], got {came}",
+            hint="one whole number per image, in the images' order",
+        )
+    if (largest := int(labels.max())) >= len(class_names):
+        raise DataError(
+            f"{name}: labels must be below {len(class_names)}, got {largest}",
+            hint="labels count from 0; are these the labels of another data set?",
+        )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

@@ -1,0 +1,69 @@
+"""What can go wrong, as a tree.
+
+::
+
+    DigitlabError                exit code 1
+    ├── UsageError               exit code 2: the command or the call is wrong
+    │   └── ConfigError          a configuration names an unknown key or an impossible value
+    ├── DataError                a data set is unreadable, damaged or not what it claims to be
+    │   └── DownloadError        a known data set cannot be fetched
+    ├── ModelError               a model file is unreadable or does not fit the data
+    └── RunError                 a run folder is incomplete, finished, or belongs to another configuration
+
+Each message says what was expected and what came; ``hint`` says what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class DigitlabError(Exception):
+    """Base of every error that digitlab raises on purpose.
+
+    Args:
+        message: One line: what was expected and what came.
+        hint: One line: what the user can do. Required, since an error without a way out is a dead end.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions pickle by positional arguments; the keyword-only hint would be lost between processes.
+        return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _rebuild(kind: type[DigitlabError], message: str, hint: str) -> DigitlabError:
+    return kind(message, hint=hint)
+
+
+class UsageError(DigitlabError):
+    """The command or the call itself is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration names an unknown key or preset, or gives a value that cannot be."""
+
+
+class DataError(DigitlabError):
+    """A data set cannot be read, is damaged, or is not what it claims to be."""
+
+
+class DownloadError(DataError):
+    """A known data set can be had from none of its mirrors."""
+
+
+class ModelError(DigitlabError):
+    """A model file cannot be read, or does not fit the data it is asked about."""
+
+
+class RunError(DigitlabError):
+    """A run folder is incomplete, already finished, in use, or belongs to another configuration."""
