@@ -129,7 +129,11 @@ def _check_labels(labels: object, count: int, class_names: tuple[str, ...], name
             hint="a classifier needs at least two classes to tell apart",
         )
     if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.shape != (count,):
-        came = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
+        came = (
+            f"{labels.dtype} {list(labels.shape)}"
+            if isinstance(labels, np.ndarray)
+            else type(labels).__name__
+        )
         raise DataError(
             f"{name}: expected {count} labels as uint8 [{count}], got {came}",
             hint="one whole number per image, in the images' order",

@@ -1,0 +1,19 @@
+"""Run folders: what a run leaves behind, written so that nothing is ever half there."""
+
+from digitlab.runs.atomic import atomic_path, write_bytes, write_text
+from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, new_run_path
+from digitlab.runs.provenance import available_cores, describe_machine, describe_versions
+from digitlab.runs.version import VERSION
+
+__all__ = [
+    "HISTORY_COLUMNS",
+    "VERSION",
+    "RunFolder",
+    "atomic_path",
+    "available_cores",
+    "describe_machine",
+    "describe_versions",
+    "new_run_path",
+    "write_bytes",
+    "write_text",
+]

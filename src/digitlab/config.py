@@ -1,0 +1,154 @@
+"""`TrainConfig`: everything that decides a training, frozen and checked on construction."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+from digitlab.errors import ConfigError
+
+MAX_UNITS = 16_384
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a network is and how it is trained. The defaults are the preset ``document``.
+
+    Args:
+        preset: The name of the preset this started from; a label, nothing is looked up by it.
+        hidden_units: Units of each hidden layer, first to last. Empty for softmax regression.
+        learning_rate: Adam's step size, above 0.
+        batch_size: Images per update.
+        epochs: The most epochs to train; early stopping may end sooner.
+        patience: Epochs without a lower ``val_loss`` before training stops; 0 never stops early.
+        validation_fraction: Share of the training split held out, stratified, to choose the epoch
+            on. 0 trains on everything and keeps the last epoch.
+        seed: Decides the validation split, the initial weights and every epoch's order.
+
+    Raises:
+        ConfigError: A value of the wrong type or outside its range.
+    """
+
+    preset: str = "document"
+    hidden_units: tuple[int, ...] = (256, 128)
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    epochs: int = 50
+    patience: int = 3
+    validation_fraction: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        units = self.hidden_units
+        if not isinstance(units, tuple) or not all(type(u) is int and 1 <= u <= MAX_UNITS for u in units):
+            raise _wrong("hidden_units", f"a tuple of whole numbers from 1 to {MAX_UNITS}", units)
+        _check_number("learning_rate", self.learning_rate, above=0.0, to=100.0)
+        _check_number("validation_fraction", self.validation_fraction, at_least=0.0, to=0.9)
+        _check_count("batch_size", self.batch_size, 1, 1_000_000)
+        _check_count("epochs", self.epochs, 1, 100_000)
+        _check_count("patience", self.patience, 0, 100_000)
+        _check_count("seed", self.seed, 0, 2**31 - 1)
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether the epoch is chosen by ``val_loss``; it cannot be without a validation split."""
+        return self.patience > 0 and self.validation_fraction > 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary for JSON; `from_mapping` reads it back."""
+        return {**dataclasses.asdict(self), "hidden_units": list(self.hidden_units)}
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Build from TOML, JSON or the command line.
+
+        Raises:
+            ConfigError: An unknown key, named with the nearest known one, or an impossible value.
+        """
+        return cls().replace(**values)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some values changed; the same checks apply.
+
+        Raises:
+            ConfigError: An unknown key, named with the nearest known one, or an impossible value.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for key in changes:
+            if key not in known:
+                raise _unknown("configuration key", key, known)
+        if isinstance(changes.get("hidden_units"), list):
+            changes["hidden_units"] = tuple(changes["hidden_units"])
+        return dataclasses.replace(self, **changes)
+
+
+def preset_names() -> list[str]:
+    """The presets that ship with digitlab."""
+    folder = resources.files("digitlab").joinpath("presets")
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def load_preset(name: str) -> TrainConfig:
+    """The configuration of a shipped preset.
+
+    Raises:
+        ConfigError: No such preset; the nearest name is in the hint.
+    """
+    if name not in preset_names():
+        raise _unknown("preset", name, preset_names())
+    text = resources.files("digitlab").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+    return TrainConfig.from_mapping({"preset": name, **tomllib.loads(text)})
+
+
+def load_config_file(path: Path, base: TrainConfig | None = None) -> TrainConfig:
+    """`base` with the differences that a TOML file states; a ``preset`` key in it chooses the base.
+
+    Raises:
+        ConfigError: The file is missing, is not TOML, or holds an unknown key or impossible value.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"{path}: expected a TOML file of settings, got: {error}",
+            hint="a line of it looks like: learning_rate = 0.001",
+        ) from error
+    if isinstance(preset := values.pop("preset", None), str):
+        base = load_preset(preset)
+    return (base or TrainConfig()).replace(**values)
+
+
+def _check_number(
+    key: str, value: object, *, above: float | None = None, at_least: float | None = None, to: float
+) -> None:
+    expected = f"a number {'above' if above is not None else 'from'} {above if above is not None else at_least} to {to}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _wrong(key, expected, value)
+    low_enough = value <= to
+    high_enough = value > above if above is not None else value >= (at_least or 0.0)
+    if not (low_enough and high_enough):  # also refuses NaN, which compares false with everything
+        raise _wrong(key, expected, value)
+
+
+def _check_count(key: str, value: object, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise _wrong(key, f"a whole number from {low} to {high}", value)
+
+
+def _wrong(key: str, expected: str, came: object) -> ConfigError:
+    return ConfigError(f"{key}: expected {expected}, got {came!r}", hint=f"change {key} and run again")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(names)}"
+    return ConfigError(f"unknown {what} {name!r}", hint=hint)

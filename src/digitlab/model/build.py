@@ -1,0 +1,48 @@
+"""`build_mlp`: from a configuration to a compiled Keras network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from digitlab.config import TrainConfig
+from digitlab.model.backend import keras
+
+IMAGE_SHAPE = (28, 28)
+
+
+def build_mlp(config: TrainConfig, num_classes: int) -> Any:
+    """A plain `keras.Sequential`, compiled: 28x28 pixels in, `num_classes` probabilities out.
+
+    Pixels come as they are stored, 0 to 255; scaling them to [0, 1] is the network's first layer, so
+    that whoever loads the file cannot forget it. Initial weights depend on ``config.seed`` alone, not
+    on Keras' global random state.
+
+    Args:
+        config: Widths, learning rate and seed are taken from it.
+        num_classes: Units of the softmax layer, 2 to 100.
+
+    Returns:
+        The network with Adam, categorical cross-entropy (one-hot labels) and accuracy.
+    """
+    widths = (*config.hidden_units, num_classes)
+    seeds = np.random.SeedSequence(config.seed).generate_state(len(widths))
+    layers = [keras.Input(IMAGE_SHAPE), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    for index, (units, seed) in enumerate(zip(widths, seeds, strict=True)):
+        last = index == len(config.hidden_units)
+        layers.append(
+            keras.layers.Dense(
+                units,
+                activation="softmax" if last else "relu",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=int(seed)),
+                name="probabilities" if last else f"hidden_{index + 1}",
+            )
+        )
+    model = keras.Sequential(layers, name="digits")
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model

@@ -1,0 +1,76 @@
+"""`KerasClassifier`: a Keras network behind the interface that evaluation asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from digitlab.data.split import Images, check_images
+from digitlab.errors import ModelError
+from digitlab.model.backend import keras
+from digitlab.model.build import IMAGE_SHAPE
+
+CHUNK = 1000
+
+
+class KerasClassifier:
+    """Probabilities from a Keras network.
+
+    Args:
+        model: Takes [n, 28, 28] pixels from 0 to 255 and gives [n, k] probabilities.
+
+    Raises:
+        ModelError: The network takes or gives something else.
+    """
+
+    def __init__(self, model: Any) -> None:
+        takes, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+        if takes != (None, *IMAGE_SHAPE) or not isinstance(gives, tuple) or len(gives) != 2:
+            raise ModelError(
+                f"expected a network from [n, 28, 28] pixels to [n, k] probabilities, got {takes} to {gives}",
+                hint="save the whole network, its input being keras.Input((28, 28)) of pixels from 0 to 255",
+            )
+        self.model = model
+
+    @property
+    def num_classes(self) -> int:
+        """Columns of what `predict_proba` gives."""
+        return int(self.model.output_shape[1])
+
+    def predict_proba(self, images: Images) -> npt.NDArray[np.float32]:
+        """float32 [n, k], a row of probabilities an image; `images` uint8 [n, 28, 28].
+
+        Raises:
+            DataError: The images are not uint8 [n, 28, 28].
+        """
+        check_images(images, "images")
+        return np.asarray(self.model.predict(images, batch_size=CHUNK, verbose=0), dtype=np.float32)
+
+
+def load_keras_classifier(path: Path) -> KerasClassifier:
+    """Read a ``.keras`` file. Files that would run code of their own are refused (`safe_mode`).
+
+    Raises:
+        ModelError: There is no such file, or it is not a network over 28x28 images.
+    """
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: expected a Keras model file, found none",
+            hint="name a run folder that `digitlab train` finished, or a .keras file",
+        )
+    try:
+        model = keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:
+        raise ModelError(
+            f"{path}: expected a Keras model file, got: {_first_line(error)}",
+            hint="save it again with model.save('NAME.keras'); custom layers are not supported",
+        ) from error
+    return KerasClassifier(model)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

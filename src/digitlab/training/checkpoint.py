@@ -1,0 +1,122 @@
+"""`Checkpoint`: after every epoch, all that is needed to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from digitlab.errors import RunError
+from digitlab.model.backend import keras
+from digitlab.runs import atomic_path
+from digitlab.training import callback_state
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes weights, optimizer, callbacks' states and the history into one file, atomically.
+
+    It must stand last in the list: what it writes is the state after every other callback has acted,
+    and what it restores must come after the others' ``on_train_begin`` has reset them.
+
+    Args:
+        path: The file, ``.npz``. No pickled object is in it, so that a stranger's file runs nothing.
+        callbacks: The others, in their order.
+        history: The rows of history.csv, shared with whoever appends to them.
+    """
+
+    def __init__(self, path: Path, callbacks: Sequence[Any], history: list[dict[str, float]]) -> None:
+        super().__init__()
+        self.path = path
+        self.history = history
+        self.finished = False
+        self.epochs_done = 0
+        self._others = list(callbacks)
+        self._states: list[dict[str, Any] | None] = []
+
+    def restore(self, model: Any) -> None:
+        """Put model, optimizer and history back to the last finished epoch, if there is a file.
+
+        The callbacks' states follow in ``on_train_begin``.
+
+        Raises:
+            RunError: The file is damaged, or was written for another network.
+        """
+        if not self.path.exists():
+            return
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            record = json.loads(str(arrays.pop("record")[()]))
+            _assign(_variables(model), arrays)
+            self._states = _decode(record["callbacks"], arrays)
+            self.history[:] = record["history"]
+            self.epochs_done = record["epochs_done"]
+            self.finished = record["finished"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"{self.path}: expected this run's checkpoint, got: {error}",
+                hint="the file is damaged; train again with --overwrite",
+            ) from error
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Give the callbacks back what they remembered."""
+        for callback, state in zip(self._others, self._states, strict=False):
+            if state is not None:
+                callback_state.set_state(callback, state)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the file."""
+        self.epochs_done = epoch + 1
+        self.finished = bool(self.model.stop_training)
+        arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(_variables(self.model))}
+        record = {
+            "callbacks": _encode([callback_state.get_state(c) for c in self._others], arrays),
+            "history": self.history,
+            "epochs_done": self.epochs_done,
+            "finished": self.finished,
+        }
+        with atomic_path(self.path) as temporary:
+            np.savez(temporary, record=np.array(json.dumps(record)), **arrays)
+
+
+def _variables(model: Any) -> list[Any]:
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(variables: list[Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    found = [arrays.pop(f"variable_{i}") for i in range(len(variables))]
+    for variable, value in zip(variables, found, strict=True):
+        if tuple(variable.shape) != value.shape:
+            msg = f"{variable.path}: shape {list(value.shape)} instead of {list(variable.shape)}"
+            raise ValueError(msg)
+        variable.assign(value)
+
+
+def _encode(states: Any, arrays: dict[str, npt.NDArray[Any]]) -> Any:
+    """`states` as JSON takes it; arrays move into `arrays`, each leaving its name behind."""
+    if isinstance(states, dict):
+        return {key: _encode(value, arrays) for key, value in states.items()}
+    if isinstance(states, (list, tuple)):
+        return [_encode(value, arrays) for value in states]
+    if isinstance(states, np.generic):
+        return states.item()
+    if isinstance(states, np.ndarray):
+        name = f"array_{len(arrays)}"
+        arrays[name] = states
+        return {"array": name}
+    return states
+
+
+def _decode(states: Any, arrays: dict[str, npt.NDArray[Any]]) -> Any:
+    if isinstance(states, dict):
+        if set(states) == {"array"}:
+            return arrays[states["array"]]
+        return {key: _decode(value, arrays) for key, value in states.items()}
+    return [_decode(value, arrays) for value in states] if isinstance(states, list) else states

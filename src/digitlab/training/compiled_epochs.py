@@ -1,0 +1,153 @@
+"""`CompiledEpochs`: `model.fit` at one compiled program an epoch.
+
+Everything that Keras offers at the granularity of epochs works unchanged: callbacks, KerasTuner,
+TensorBoard, learning-rate schedules. What acts on batches acts once an epoch here: an integer
+``save_freq``, TensorBoard's ``update_freq="batch"`` and ``profile_batch``, `TerminateOnNaN`, Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from digitlab.errors import UsageError
+from digitlab.model.backend import keras
+from digitlab.training import tensorflow_epoch as adapter
+
+# Layers that treat every image by itself, so that a batch may be worked on in pieces. Batch
+# normalisation, for one, is not here: its statistics are the whole batch's.
+_IMAGE_BY_IMAGE = (
+    keras.layers.InputLayer,
+    keras.layers.Rescaling,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Dense,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.Softmax,
+)
+# More pieces than two were never measured, and each costs a pass over the gradients.
+_MOST_PIECES = 2
+
+
+class CompiledEpochs:
+    """Trains one compiled Keras model an epoch at a time, each epoch one XLA program.
+
+    The programs are kept between calls of `fit`, so that training the same model again, on data of the
+    same shape, compiles nothing. The model itself stays plain: its steps are bound around `fit` and
+    unbound after it, and what a callback saves in between loads anywhere.
+
+    Args:
+        model: Compiled and built.
+        batch_size: Images per update.
+        threads: How many cores may work on one batch.
+    """
+
+    def __init__(self, model: Any, *, batch_size: int, threads: int = 1) -> None:
+        self.model = model
+        self.batch_size = batch_size
+        divisible = all(type(layer) in _IMAGE_BY_IMAGE for layer in model.layers)
+        self.parts = min(threads, _MOST_PIECES, batch_size) if divisible else 1
+        self._steps = {
+            "train_step": adapter.make_train_step(model, batch_size, self.parts),
+            "test_step": adapter.make_test_step(model),
+        }
+        self._programs: dict[str, Any] = {"train_function": None, "test_function": None}
+
+    def fit(
+        self,
+        x: npt.NDArray[Any],
+        y: npt.NDArray[Any],
+        *,
+        epochs: int,
+        initial_epoch: int = 0,
+        seed: int = 0,
+        validation_data: tuple[npt.NDArray[Any], ...] | None = None,
+        callbacks: Sequence[Any] = (),
+        sample_weight: npt.NDArray[Any] | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> Any:
+        """Train, as `keras.Model.fit` does on the same batches.
+
+        Args:
+            x: Images [n, 28, 28], any dtype the model takes; uint8 stays uint8 in memory.
+            y: Labels as the model's loss wants them, one-hot [n, k] for categorical cross-entropy.
+            epochs: Number of the last epoch, as in Keras: with `initial_epoch` 3 and `epochs` 5, two.
+            initial_epoch: Epochs already done.
+            seed: With the epoch's number it decides the order of the images, and nothing else does.
+            validation_data: (x, y) or (x, y, sample weights), scored after each epoch.
+            callbacks: Keras callbacks, called in this order.
+            sample_weight: A weight an image.
+            class_weight: Class number to weight; multiplied into `sample_weight`.
+
+        Returns:
+            The `keras.callbacks.History` of these epochs.
+
+        Raises:
+            UsageError: `x` and `y` differ in length, or are empty.
+        """
+        if len(x) != len(y) or len(x) == 0:
+            raise UsageError(
+                f"expected as many labels as images and at least one, got {len(x)} images and {len(y)} labels",
+                hint="pass x and y of one length",
+            )
+        weights = _combined_weights(y, sample_weight, class_weight)
+        arrays = (x, y) if weights is None else (x, y, weights)
+        adapter.prepare(self.model, arrays)
+        every_epoch = adapter.epochs_of(
+            arrays, lambda epoch: epoch_order(len(x), seed, epoch), initial_epoch, epochs
+        )
+        listed = keras.callbacks.CallbackList(list(callbacks), add_history=True, model=self.model)
+        listed.set_params({"epochs": epochs, "steps": 1, "verbose": 0})
+        with self._bound():
+            return self.model.fit(
+                every_epoch,
+                steps_per_epoch=1,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                validation_data=None if validation_data is None else adapter.whole_set(validation_data),
+                callbacks=listed,
+                shuffle=False,  # the order is in the data
+                verbose=0,
+            )
+
+    @contextlib.contextmanager
+    def _bound(self) -> Iterator[None]:
+        """The model with whole-epoch steps and the programs compiled from them; as before afterwards."""
+        model = self.model
+        before = {name: getattr(model, name) for name in (*self._programs, "jit_compile")}
+        for name, value in (*self._steps.items(), *self._programs.items(), ("jit_compile", True)):
+            setattr(model, name, value)
+        try:
+            yield
+        finally:
+            self._programs = {name: getattr(model, name) for name in self._programs}
+            for name in self._steps:
+                delattr(model, name)
+            for name, value in before.items():
+                setattr(model, name, value)
+            # Keras keeps the last validation set for the next epoch; it is ours, in our form.
+            model._eval_epoch_iterator = None
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
+    """The order in which epoch `epoch` sees `count` images: a pure function of its arguments."""
+    return np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
+
+
+def _combined_weights(
+    y: npt.NDArray[Any], sample_weight: npt.NDArray[Any] | None, class_weight: Mapping[int, float] | None
+) -> npt.NDArray[Any] | None:
+    if class_weight is None:
+        return sample_weight
+    labels = y.argmax(axis=1) if y.ndim == 2 else y.astype(int)
+    by_class = np.ones(int(labels.max()) + 1, dtype=np.float32)
+    for label, weight in class_weight.items():
+        if 0 <= label < len(by_class):
+            by_class[label] = weight
+    weights = by_class[labels]
+    return weights if sample_weight is None else weights * sample_weight

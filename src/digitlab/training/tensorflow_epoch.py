@@ -1,0 +1,153 @@
+"""The whole-epoch steps on Keras' TensorFlow backend: the one module that names TensorFlow.
+
+An epoch is one call of a Keras ``train_step``. Its data are the whole training set and the epoch's
+order; XLA compiles the loop over the batches, with forward pass, backward pass and update, into one
+program, so that nothing of Python, of data adapters or of callbacks runs between two batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+Logs = dict[str, Any]
+Orders = Callable[[int], npt.NDArray[np.int32]]
+
+EVALUATION_CHUNK = 1000
+
+
+def use_threads(threads: int) -> int:
+    """Ask TensorFlow for `threads` threads; gives the count in force, which is fixed once it has started."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:  # already started: the first caller has decided
+        return int(tf.config.threading.get_intra_op_parallelism_threads())
+    return threads
+
+
+def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int) -> Any:
+    """A `tf.data.Dataset` with one element an epoch, of epochs `first` to `last` - 1.
+
+    Args:
+        arrays: The training set: x [n, ...], y [n, ...] and, if there are any, sample weights [n].
+        order_of_epoch: Epoch number to the int32 [n] order in which to see the images.
+        first: Number of the first epoch, from 0.
+        last: One more than the number of the last epoch.
+    """
+    count = len(arrays[0])
+
+    def orders() -> Iterator[npt.NDArray[np.int32]]:
+        for epoch in range(first, last):
+            yield order_of_epoch(epoch)
+
+    stream = tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec((count,), tf.int32))
+    whole = tuple(tf.constant(array) for array in arrays)
+    # Keras refuses an element of four; the weights travel beside the labels.
+    return stream.map(lambda order: ((whole[0], order), whole[1:]))
+
+
+def whole_set(arrays: tuple[Any, ...]) -> Any:
+    """A `tf.data.Dataset` whose one element is the whole validation set."""
+    return tf.data.Dataset.from_tensors(tuple(tf.constant(array) for array in arrays))
+
+
+def make_train_step(model: Any, batch_size: int, parts: int) -> Callable[[Any], Logs]:
+    """A ``train_step`` that trains on one whole epoch.
+
+    Args:
+        model: Compiled; its loss, metrics and optimizer are used through Keras' own methods.
+        batch_size: Images per update. The last update of an epoch takes what is left over.
+        parts: Into how many pieces each batch's forward and backward pass are cut, so that as many
+            cores work side by side; their gradients are added up before the one update. Above 1 only
+            where a batch's images do not see each other.
+    """
+
+    def train_step(data: Any) -> Logs:
+        (x, order), rest = data
+        steps, left_over = divmod(int(order.shape[0]), batch_size)
+
+        def one_batch(step: Any) -> Any:
+            indices = tf.slice(order, [step * batch_size], [batch_size])
+            _update(model, (x, *rest), indices, _piece_sizes(batch_size, parts))
+            return step + 1
+
+        tf.while_loop(lambda step: step < steps, one_batch, [tf.constant(0)])
+        if left_over:
+            _update(model, (x, *rest), order[-left_over:], _piece_sizes(left_over, parts))
+        return dict(model.get_metrics_result())
+
+    return train_step
+
+
+def make_test_step(model: Any) -> Callable[[Any], Logs]:
+    """A ``test_step`` that scores a whole set in chunks, inside one program."""
+
+    def test_step(data: Any) -> Logs:
+        count = int(data[0].shape[0])
+        steps, left_over = divmod(count, EVALUATION_CHUNK)
+
+        def one_chunk(step: Any) -> Any:
+            start = step * EVALUATION_CHUNK
+            _score(model, tuple(tf.gather(a, start + tf.range(EVALUATION_CHUNK)) for a in data))
+            return step + 1
+
+        tf.while_loop(lambda step: step < steps, one_chunk, [tf.constant(0)])
+        if left_over:
+            _score(model, tuple(a[-left_over:] for a in data))
+        return dict(model.get_metrics_result())
+
+    return test_step
+
+
+def prepare(model: Any, arrays: tuple[Any, ...]) -> None:
+    """Make the variables of optimizer and metrics now, since none can be made inside a compiled loop."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    _score(model, tuple(tf.constant(array[:2]) for array in arrays))
+    model.reset_metrics()
+
+
+def _piece_sizes(batch_size: int, parts: int) -> list[int]:
+    quotient, remainder = divmod(batch_size, parts)
+    return [size for size in (quotient + (i < remainder) for i in range(parts)) if size]
+
+
+def _update(model: Any, arrays: tuple[Any, ...], indices: Any, sizes: list[int]) -> None:
+    """One step of gradient descent on the images at `indices`."""
+    variables = model.trainable_variables
+    total = None
+    for piece, size in zip(tf.split(indices, sizes), sizes, strict=True):
+        x, y, weights = _unpack(tuple(tf.gather(array, piece) for array in arrays))
+        with tf.GradientTape() as tape:
+            y_pred = model(x, training=True)
+            loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
+            # A batch's loss is the mean over its images: a piece counts by its share of them.
+            share = model.optimizer.scale_loss(loss * (size / sum(sizes)))
+        gradients = tape.gradient(share, variables)
+        total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
+        _record(model, loss, x, y, y_pred, weights)
+    model.optimizer.apply_gradients(zip(total or (), variables, strict=True))
+
+
+def _score(model: Any, arrays: tuple[Any, ...]) -> None:
+    x, y, weights = _unpack(arrays)
+    y_pred = model(x, training=False)
+    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=False)
+    _record(model, loss, x, y, y_pred, weights)
+
+
+def _record(model: Any, loss: Any, x: Any, y: Any, y_pred: Any, weights: Any) -> None:
+    for metric in model.metrics:
+        if metric.name == "loss":
+            metric.update_state(loss, sample_weight=x.shape[0])  # Keras weighs a batch by its size
+    model.compute_metrics(x, y, y_pred, sample_weight=weights)
+
+
+def _unpack(arrays: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    x, y = arrays[:2]
+    return x, y, arrays[2] if len(arrays) > 2 else None
