@@ -129,7 +129,8 @@ def load_config_file(path: Path, base: TrainConfig | None = None) -> TrainConfig
 def _check_number(
     key: str, value: object, *, above: float | None = None, at_least: float | None = None, to: float
 ) -> None:
-    expected = f"a number {'above' if above is not None else 'from'} {above if above is not None else at_least} to {to}"
+    low = f"from {at_least}" if above is None else f"above {above}"
+    expected = f"a number {low} to {to}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _wrong(key, expected, value)
     low_enough = value <= to

@@ -92,7 +92,7 @@ class CompiledEpochs:
         """
         if len(x) != len(y) or len(x) == 0:
             raise UsageError(
-                f"expected as many labels as images and at least one, got {len(x)} images and {len(y)} labels",
+                f"expected images and as many labels, got {len(x)} images and {len(y)} labels",
                 hint="pass x and y of one length",
             )
         weights = _combined_weights(y, sample_weight, class_weight)

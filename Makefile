@@ -1,0 +1,70 @@
+# Everything here does its own set-up: git, make and Python 3.11 or newer are all that is needed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+SOURCES := src tests benchmarks
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: $(VENV)/.ready-train ## the main job: train the document's network on MNIST and write its report
+	$(BIN)/digitlab train $(ARGS)
+
+.PHONY: test
+test: lint wheel ## everything that must hold: lint, types, layers, wheel, tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.ready-test ## style, types and layers
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/.ready-test ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+.PHONY: wheel
+wheel: $(VENV)/.ready-test ## build the wheel, install it without extras in a clean environment, import it
+	rm -rf dist .make/clean && mkdir -p .make
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m venv .make/clean
+	.make/clean/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/base.txt
+	.make/clean/bin/python -m pip --disable-pip-version-check -q install --no-deps dist/*.whl
+	cd .make && clean/bin/python -c "import digitlab; print('digitlab', digitlab.__version__, 'imports without extras')"
+	.make/clean/bin/digitlab --version
+
+.PHONY: bench
+bench: $(VENV)/.ready-bench ## measure against the peers and write benchmarks/RESULTS.md (long; leave the machine alone)
+	$(BIN)/python benchmarks/train.py $(ARGS)
+
+.PHONY: clean
+clean: ## remove the environment and what was built; runs stay
+	rm -rf $(VENV) .make dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# pip compiles what it installs unless it is told not to by the environment, as containers often do;
+# TensorFlow without bytecode takes 13 s to import instead of 5.
+$(VENV)/.ready-train: requirements/build.txt requirements/train.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	env -u PYTHONDONTWRITEBYTECODE $(PIP) install --compile --require-hashes -r requirements/build.txt
+	env -u PYTHONDONTWRITEBYTECODE $(PIP) install --compile --require-hashes -r requirements/train.txt
+	env -u PYTHONDONTWRITEBYTECODE $(PIP) install --no-deps --no-build-isolation -e .
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q src
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready-train requirements/test.txt
+	env -u PYTHONDONTWRITEBYTECODE $(PIP) install --compile --require-hashes -r requirements/test.txt
+	touch $@
+
+$(VENV)/.ready-bench: $(VENV)/.ready-train requirements/bench.txt requirements/bench-torch.txt
+	env -u PYTHONDONTWRITEBYTECODE $(PIP) install --compile --require-hashes -r requirements/bench.txt
+	env -u PYTHONDONTWRITEBYTECODE $(PIP) install --compile --no-deps --require-hashes -r requirements/bench-torch.txt
+	touch $@

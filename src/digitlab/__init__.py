@@ -1,0 +1,54 @@
+"""Train, evaluate and explain fully connected networks that read handwritten digits.
+
+Importing this costs next to nothing: each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digitlab.config import TrainConfig
+    from digitlab.data import Dataset, Split, load_dataset
+    from digitlab.evaluation import Comparison, Evaluation, compare, evaluate
+    from digitlab.training import Run, train
+
+_HOMES = {
+    "Comparison": "digitlab.evaluation",
+    "Dataset": "digitlab.data",
+    "Evaluation": "digitlab.evaluation",
+    "Run": "digitlab.training",
+    "Split": "digitlab.data",
+    "TrainConfig": "digitlab.config",
+    "compare": "digitlab.evaluation",
+    "evaluate": "digitlab.evaluation",
+    "load_dataset": "digitlab.data",
+    "train": "digitlab.training",
+}
+
+__all__ = [
+    "Comparison",
+    "Dataset",
+    "Evaluation",
+    "Run",
+    "Split",
+    "TrainConfig",
+    "compare",
+    "evaluate",
+    "load_dataset",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("digitlab.runs.version").VERSION
+    if name not in _HOMES:
+        msg = f"module 'digitlab' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__, "__version__"]

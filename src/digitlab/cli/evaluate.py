@@ -1,0 +1,62 @@
+"""``digitlab evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digitlab.cli.console import interval, percent, print_json, stdout
+from digitlab.cli.dataset import load_with_progress
+from digitlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from digitlab.evaluation import Evaluation
+
+
+def evaluate(
+    target: Annotated[Path, typer.Argument(metavar="RUN-OR-MODEL", help="A run folder or a .keras file.")],
+    data: Annotated[
+        str | None, typer.Option(help="Data set whose test split is scored. Default: the run's own.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="test or train: which part of the data set.")] = "test",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Score a network: accuracy with its interval, loss, calibration, per class, confusions."""
+    if split not in ("test", "train"):
+        raise UsageError(f"--split: expected test or train, got {split!r}", hint="leave it out for test")
+    from digitlab.pipeline import load_for_evaluation
+
+    classifier, record = load_for_evaluation(target)
+    source = data or (record or {}).get("dataset", {}).get("source") or "auto"
+    dataset = load_with_progress(source)
+    from digitlab.evaluation import evaluate as score
+
+    chosen = dataset.test if split == "test" else dataset.train
+    evaluation = score(classifier, chosen)
+    if as_json:
+        print_json({"model": str(target), "data": chosen.name, "note": dataset.note, **evaluation.to_dict()})
+    else:
+        _show(chosen.name, evaluation)
+
+
+def _show(name: str, evaluation: Evaluation) -> None:
+    from rich.table import Table
+
+    stdout.print(
+        f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {name} are right"
+        f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
+    )
+    stdout.print(
+        f"loss {evaluation.loss:.4f}   Brier score {evaluation.brier_score:.4f}"
+        f"   expected calibration error {percent(evaluation.expected_calibration_error)}"
+    )
+    table = Table("class", "precision", "recall", "F1", "images", box=None, header_style="dim")
+    for row in evaluation.per_class:
+        table.add_row(row.name, percent(row.precision), percent(row.recall), percent(row.f1), f"{row.support:,}")
+    stdout.print(table)
+    if evaluation.most_confused:
+        pairs: list[Any] = list(evaluation.most_confused[:5])
+        text = ", ".join(f"{p.true} read as {p.predicted} ({p.count})" for p in pairs)
+        stdout.print(f"most confused: {text}", markup=False)

@@ -1,0 +1,82 @@
+"""The command ``digitlab``: its verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from digitlab.cli import data, evaluate, report, train
+from digitlab.errors import DigitlabError
+
+app = typer.Typer(
+    name="digitlab",
+    help="Train, evaluate and explain fully connected networks that read handwritten digits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich's help costs as much time as all the rest of it
+)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(report.report)
+app.add_typer(data.app, name="data")
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    if version:
+        from digitlab.runs import VERSION
+
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    # It may stand anywhere on the line, as in the command one has just typed and wants to look into.
+    given = [argument for argument in given if argument != "--debug"]
+    if given == [] and debug:
+        given = ["--help"]
+    sys.exit(_run(given, debug=debug))
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    try:
+        code = app(args=arguments, prog_name="digitlab", standalone_mode=False)
+    except (KeyboardInterrupt, Abort):
+        return 1
+    except BrokenPipeError:  # the reader of our output has had enough
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        return _explain(error)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """Two lines and an exit code."""
+    if isinstance(error, DigitlabError):
+        return _say(error.message, error.hint, error.exit_code)
+    if isinstance(error, TyperException):
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help itself
+            typer.echo(error.format_message(), err=True)
+            return 2
+        return _say(error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2)
+    return _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where", 1)
+
+
+def _say(message: str, hint: str, code: int) -> int:
+    first = " ".join(message.split())
+    typer.echo(f"error: {first}\nhint: {' '.join(hint.split())}", err=True)
+    return code

@@ -1,0 +1,17 @@
+"""``digitlab report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digitlab.cli.console import stdout
+
+
+def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
+    """Write the figures and report.html of a run again, from its own files."""
+    from digitlab.report import write_report
+
+    stdout.print(str(write_report(run)), markup=False, soft_wrap=True)
