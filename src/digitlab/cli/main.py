@@ -72,7 +72,9 @@ def _explain(error: Exception) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help itself
             typer.echo(error.format_message(), err=True)
             return 2
-        return _say(error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2)
+        return _say(
+            error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2
+        )
     return _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where", 1)
 
 

@@ -22,7 +22,9 @@ def train(
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: a new one under runs/.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this unfinished run.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")
+    ] = False,
     hidden: Annotated[str | None, typer.Option(help="Units of the hidden layers, such as 256,128.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's step size.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per update.")] = None,
@@ -34,7 +36,9 @@ def train(
         float | None, typer.Option(help="Share of the training images held out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same run, bit for bit.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output.")
+    ] = False,
 ) -> None:
     """Train a network, evaluate it and write its report."""
     changes = {
@@ -89,7 +93,8 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
             )
         except KeyboardInterrupt:
             stderr.print(
-                f"interrupted; every finished epoch is kept\nhint: digitlab train --resume {path}", markup=False
+                f"interrupted; every finished epoch is kept\nhint: digitlab train --resume {path}",
+                markup=False,
             )
             raise
 
@@ -138,7 +143,8 @@ def _parse_widths(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.replace("-", ",").split(",") if part.strip())
     except ValueError as error:
         raise UsageError(
-            f"--hidden: expected whole numbers such as 256,128, got {text!r}", hint="digitlab train --hidden 256,128"
+            f"--hidden: expected whole numbers such as 256,128, got {text!r}",
+            hint="digitlab train --hidden 256,128",
         ) from error
 
 

@@ -1,0 +1,42 @@
+"""digitlab's own compiled epoch, the preset `document`."""
+
+from common import Course, arguments, images
+
+options = arguments()
+course = Course(options.most_epochs)
+x, y, val_x, val_y = images(options.data, options.seed, scaled=False)
+
+import numpy as np  # noqa: E402
+
+from digitlab.config import TrainConfig  # noqa: E402
+from digitlab.model import build_mlp  # noqa: E402
+from digitlab.model.backend import keras  # noqa: E402
+from digitlab.runs import available_cores  # noqa: E402
+from digitlab.training import CompiledEpochs  # noqa: E402
+
+
+class Clock(keras.callbacks.Callback):
+    """Times epochs as the other peers' loops do."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start."""
+        course.epoch_begins()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Stop."""
+        course.epoch_ended(logs["val_accuracy"])
+        self.model.stop_training = not course.goes_on
+
+
+config = TrainConfig(batch_size=options.batch_size, seed=options.seed)
+model = build_mlp(config, 10)
+one_hot = np.eye(10, dtype=np.float32)
+CompiledEpochs(model, batch_size=config.batch_size, threads=available_cores()).fit(
+    x,
+    one_hot[y],
+    epochs=options.most_epochs,
+    seed=options.seed,
+    validation_data=(val_x, one_hot[val_y]),
+    callbacks=[Clock()],
+)
+course.report()

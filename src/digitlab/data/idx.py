@@ -1,0 +1,80 @@
+"""IDX, the format MNIST came in: a magic number, big-endian sizes, then bytes (LeCun, Cortes, Burges)."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from digitlab.data.bounded import read_at_most, read_start
+from digitlab.data.split import IMAGE_SIDE, Images, Labels
+from digitlab.errors import DataError
+
+IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801
+# 20 million images. A header can promise anything; memory is not set aside on its word alone.
+MAX_CONTENT = 16 * 2**30
+GZIP_MAX_RATIO = 1032
+
+
+def read_idx_images(path: Path) -> Images:
+    """uint8 [n, 28, 28] from a plain or gzipped IDX file of images.
+
+    Raises:
+        DataError: The file is no such file, is damaged, cut short or too long, or has images of another size.
+    """
+    count, rows, columns = _header(path, IMAGES_MAGIC, "images", 3)
+    if (rows, columns) != (IMAGE_SIDE, IMAGE_SIDE):
+        raise DataError(
+            f"{path}: expected images of 28x28 pixels, got {rows}x{columns}",
+            hint="digitlab's networks read 28x28 images; resize them first",
+        )
+    return _body(path, 16, count * rows * columns).reshape(count, rows, columns)
+
+
+def read_idx_labels(path: Path) -> Labels:
+    """uint8 [n] from a plain or gzipped IDX file of labels.
+
+    Raises:
+        DataError: The file is no such file, is damaged, cut short or too long.
+    """
+    (count,) = _header(path, LABELS_MAGIC, "labels", 1)
+    return _body(path, 8, count)
+
+
+def _header(path: Path, magic: int, what: str, dimensions: int) -> tuple[int, ...]:
+    size = 4 + 4 * dimensions
+    start = read_start(path, size)
+    if len(start) >= 4 and (came := struct.unpack(">I", start[:4])[0]) != magic:
+        raise DataError(
+            f"{path}: expected the magic number {magic:#06x} of IDX {what}, got {came:#06x}",
+            hint=_magic_hint(came),
+        )
+    if len(start) < size:
+        raise DataError(
+            f"{path}: expected an IDX header of {size} bytes, got {len(start)} bytes",
+            hint="the file was cut short; fetch it again",
+        )
+    return tuple(int(n) for n in struct.unpack(f">{dimensions}I", start[4:]))
+
+
+def _body(path: Path, header_size: int, size: int) -> Images:
+    possible = path.stat().st_size * GZIP_MAX_RATIO
+    if size > min(MAX_CONTENT, possible):
+        raise DataError(
+            f"{path}: its header promises {size:,} bytes, which a file of {path.stat().st_size:,} cannot hold",
+            hint="the file is damaged or was made to deceive; fetch it again",
+        )
+    content = read_at_most(path, header_size + size)
+    if (came := len(content) - header_size) != size:
+        more = "more than that" if came > size else f"{came:,}"
+        raise DataError(
+            f"{path}: expected {size:,} bytes after the header, got {more}",
+            hint="the file was cut short or holds something else besides; fetch it again",
+        )
+    return np.frombuffer(content, np.uint8, offset=header_size)
+
+
+def _magic_hint(came: int) -> str:
+    known = {IMAGES_MAGIC: "this is a file of images", LABELS_MAGIC: "this is a file of labels"}
+    return known.get(came, "is this an IDX file of unsigned bytes?")

@@ -1,0 +1,149 @@
+"""`load_dataset`: from a name or a path to images and labels."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from digitlab.data.csv_file import read_csv
+from digitlab.data.fetch import Progress, fetch
+from digitlab.data.idx_folder import find_idx_files, read_idx_pair
+from digitlab.data.image_folder import class_folders, read_image_folder
+from digitlab.data.known import KNOWN_SETS, MNIST, KnownSet, recognise
+from digitlab.data.npz import read_npz
+from digitlab.data.places import Files, cache_folder, find_known
+from digitlab.data.sample import NAME as SAMPLE
+from digitlab.data.sample import load_sample
+from digitlab.data.split import DIGIT_NAMES, Dataset, Images, Labels, Split
+from digitlab.data.splits import stratified_indices
+from digitlab.errors import DataError, DownloadError, UsageError
+
+Parts = dict[str, tuple[Images, Labels]]
+
+TEST_SHARE = 0.2
+CSV_SUFFIXES = (".csv", ".csv.gz")
+
+
+def load_dataset(source: str | Path = "auto", *, progress: Progress | None = None) -> Dataset:
+    """Load a data set.
+
+    Args:
+        source: ``"mnist"`` or ``"fashion-mnist"`` (looked for in DIGITLAB_DATA, then in the cache, then
+            fetched), ``"sample"`` (the embedded 5,000 images), a path to a folder of IDX files, a CSV or
+            NPZ file, or a folder of class folders; or ``"auto"``: full MNIST where it is at hand or can
+            be fetched, else the sample, which its note then says.
+        progress: Called with file name, bytes done and bytes in all while something is fetched.
+
+    Returns:
+        Training and test split. A set without a test part gives up a fixed stratified fifth for it.
+
+    Raises:
+        DataError: The data are damaged or not what they should be.
+        DownloadError: A known set is neither at hand nor to be fetched.
+        UsageError: No such name or path.
+    """
+    name = str(source)
+    if name == "auto":
+        return _load_auto(progress)
+    if name == SAMPLE:
+        return load_sample()
+    if name in KNOWN_SETS:
+        return _load_known(KNOWN_SETS[name], progress)
+    return _load_path(Path(source))
+
+
+def _load_auto(progress: Progress | None) -> Dataset:
+    try:
+        return _load_known(MNIST, progress)
+    except DownloadError:
+        sample = load_sample()
+        note = f"full MNIST is not at hand and cannot be fetched; {sample.note}"
+        return Dataset(sample.name, sample.train, sample.test, note)
+
+
+def _load_known(known: KnownSet, progress: Progress | None) -> Dataset:
+    files = find_known(known)
+    if files is None:
+        files = find_idx_files(fetch(known, cache_folder(), progress=progress))
+    return _from_idx(files, known.name, known.class_names)
+
+
+def _load_path(path: Path) -> Dataset:
+    if path.is_dir():
+        return _load_folder(path)
+    if not path.exists():
+        raise _no_such(path)
+    name = path.name.lower()
+    if name.endswith(CSV_SUFFIXES):
+        return _with_test({"all": read_csv(path)}, path.name)
+    if name.endswith(".npz"):
+        return _with_test(read_npz(path), path.name)
+    raise UsageError(
+        f"{path}: expected a folder, a .csv or an .npz file",
+        hint="IDX files are named by the folder that holds them",
+    )
+
+
+def _load_folder(folder: Path) -> Dataset:
+    if files := find_idx_files(folder):
+        known = recognise(files)
+        return _from_idx(files, known.name if known else folder.name, known.class_names if known else None)
+    if tables := _csv_pair(folder):
+        return _with_test({part: read_csv(path) for part, path in tables.items()}, folder.name)
+    train, test = folder / "train", folder / "test"
+    if train.is_dir() and class_folders(train):
+        names = tuple(entry.name for entry in class_folders(train))
+        parts = {"train": read_image_folder(train, names)}
+        if test.is_dir():
+            parts["test"] = read_image_folder(test, names)
+        return _with_test(parts, folder.name, names)
+    if entries := class_folders(folder):
+        names = tuple(entry.name for entry in entries)
+        return _with_test({"all": read_image_folder(folder, names)}, folder.name, names)
+    raise DataError(
+        f"{folder}: expected IDX files, train.csv and test.csv, or class folders of pictures, found none",
+        hint="see docs/data.md for the names and layouts that are recognised",
+    )
+
+
+def _from_idx(files: Files, name: str, class_names: tuple[str, ...] | None) -> Dataset:
+    if "train" not in files:
+        raise DataError(
+            f"{name}: found test files, but no training files", hint="put train-images-idx3-ubyte beside"
+        )
+    return _with_test({part: read_idx_pair(*pair) for part, pair in files.items()}, name, class_names)
+
+
+def _csv_pair(folder: Path) -> dict[str, Path]:
+    for train, test in (("train", "test"), ("mnist_train", "mnist_test")):
+        for suffix in CSV_SUFFIXES:
+            pair = {"train": folder / f"{train}{suffix}", "test": folder / f"{test}{suffix}"}
+            if all(path.is_file() for path in pair.values()):
+                return pair
+    return {}
+
+
+def _with_test(parts: Parts, name: str, class_names: tuple[str, ...] | None = None) -> Dataset:
+    """A data set of its parts; without a test part a fixed stratified fifth becomes it."""
+    note = ""
+    if "test" not in parts:
+        images, labels = parts.get("train") or parts["all"]
+        rest, held_out = stratified_indices(labels, TEST_SHARE, seed=0, name=name)
+        parts = {"train": (images[rest], labels[rest]), "test": (images[held_out], labels[held_out])}
+        note = f"{name} has no test part; a fixed fifth of it ({len(held_out):,} images) was held out as one"
+    names = class_names or _names_for(parts)
+    train, test = (Split(*parts[part], f"{name}/{part}", names) for part in ("train", "test"))
+    return Dataset(name, train, test, note)
+
+
+def _names_for(parts: Parts) -> tuple[str, ...]:
+    """Ten digits, unless the labels say that there are more classes."""
+    classes = 1 + max(int(labels.max()) for _, labels in parts.values())
+    return DIGIT_NAMES if classes <= len(DIGIT_NAMES) else tuple(str(label) for label in range(classes))
+
+
+def _no_such(path: Path) -> UsageError:
+    names = ["auto", SAMPLE, *KNOWN_SETS]
+    nearest = difflib.get_close_matches(str(path), names, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"a path, or one of {', '.join(names)}"
+    return UsageError(f"{path}: neither a known data set nor an existing path", hint=hint)
