@@ -1,0 +1,20 @@
+"""Scores, intervals, calibration and paired comparison."""
+
+from digitlab.evaluation.calibration import expected_calibration_error, reliability_bins, risk_coverage_curve
+from digitlab.evaluation.comparison import Comparison, compare, compare_probabilities
+from digitlab.evaluation.evaluation import Evaluation, Mistake, evaluate, evaluate_probabilities
+from digitlab.evaluation.intervals import wilson_interval
+
+__all__ = [
+    "Comparison",
+    "Evaluation",
+    "Mistake",
+    "compare",
+    "compare_probabilities",
+    "evaluate",
+    "evaluate_probabilities",
+    "expected_calibration_error",
+    "reliability_bins",
+    "risk_coverage_curve",
+    "wilson_interval",
+]

@@ -1,0 +1,248 @@
+"""`evaluate`: everything that is said of a classifier on a split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from digitlab.data.split import DIGIT_NAMES, Images, Labels, Split
+from digitlab.errors import ModelError
+from digitlab.evaluation.calibration import (
+    ReliabilityBin,
+    RiskPoint,
+    expected_calibration_error,
+    reliability_bins,
+    risk_coverage_curve,
+)
+from digitlab.evaluation.intervals import Interval, wilson_interval
+
+Probabilities = npt.NDArray[np.floating]
+
+MOST_CONFUSED = 10
+MISTAKES = 200
+# Keras clips probabilities so before it takes their logarithm; an infinite loss says nothing.
+EPSILON = 1e-7
+
+
+class SupportsPredictProba(Protocol):
+    """Whatever gives a row of probabilities an image."""
+
+    def predict_proba(self, images: Images) -> npt.NDArray[np.float32]:
+        """uint8 [n, 28, 28] to float32 [n, k]."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """One class: of the images called so, how many are (`precision`); of those that are, how many are called so."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    recall_interval: Interval
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """`count` images of the class `true` were taken for `predicted`, `share` of that class."""
+
+    true: str
+    predicted: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong answer: the image's index in the split, labels, and two of its probabilities."""
+
+    index: int
+    true: int
+    predicted: int
+    probability: float
+    true_probability: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a classifier on `n` images.
+
+    Args:
+        n: Images.
+        accuracy: Share of right answers.
+        accuracy_interval: Wilson's 95 % interval of it.
+        loss: Mean negative log-likelihood in nats, probabilities clipped at 1e-7 as Keras does.
+        brier_score: Mean squared distance of the probabilities from the one-hot label, 0 to 2 (Brier 1950).
+        expected_calibration_error: Over 15 bins of equal width.
+        confusion_matrix: Counts, a row a true class, a column a predicted one.
+        per_class: Scores of each class.
+        most_confused: The most frequent confusions, at most ten.
+        reliability: The bins of the reliability diagram.
+        risk_coverage: Error rate among the most confident share.
+        mistakes: Wrong answers, the most confident first, at most 200.
+        class_names: In the order of the labels.
+    """
+
+    n: int
+    accuracy: float
+    accuracy_interval: Interval
+    loss: float
+    brier_score: float
+    expected_calibration_error: float
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    per_class: tuple[ClassScores, ...]
+    most_confused: tuple[Confusion, ...]
+    reliability: tuple[ReliabilityBin, ...]
+    risk_coverage: tuple[RiskPoint, ...]
+    mistakes: tuple[Mistake, ...]
+    class_names: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` reads them back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave, also after a round through JSON."""
+        kinds: dict[str, Any] = {
+            "per_class": ClassScores,
+            "most_confused": Confusion,
+            "reliability": ReliabilityBin,
+            "risk_coverage": RiskPoint,
+            "mistakes": Mistake,
+        }
+        known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        for name, kind in kinds.items():
+            known[name] = tuple(kind(**{k: _tuples(v) for k, v in entry.items()}) for entry in known[name])
+        return cls(**{name: _tuples(value) for name, value in known.items()})
+
+
+def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:
+    """Score a classifier on a split.
+
+    Args:
+        classifier: Anything with ``predict_proba(images) -> [n, k]``.
+        split: Its number of classes must be the classifier's.
+
+    Raises:
+        ModelError: The classifier gives something else than `n` rows of `k` probabilities.
+    """
+    return evaluate_probabilities(
+        split.labels, classifier.predict_proba(split.images), class_names=split.class_names
+    )
+
+
+def evaluate_probabilities(
+    y_true: Labels, probabilities: Probabilities, *, class_names: Sequence[str] = DIGIT_NAMES
+) -> Evaluation:
+    """Score probabilities [n, k] against labels [n]; see `evaluate`."""
+    from sklearn.metrics import confusion_matrix
+
+    names = tuple(class_names)
+    check_probabilities(probabilities, len(y_true), len(names))
+    y_pred = probabilities.argmax(axis=1)
+    matrix = confusion_matrix(y_true, y_pred, labels=range(len(names)))
+    right = int(np.trace(matrix))
+    n = len(y_true)
+    return Evaluation(
+        n=n,
+        accuracy=right / n,
+        accuracy_interval=wilson_interval(right, n),
+        loss=_negative_log_likelihood(y_true, probabilities),
+        brier_score=_brier_score(y_true, probabilities),
+        expected_calibration_error=expected_calibration_error(y_true, probabilities),
+        confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
+        per_class=_per_class(y_true, y_pred, matrix, names),
+        most_confused=_most_confused(matrix, names),
+        reliability=tuple(reliability_bins(y_true, probabilities)),
+        risk_coverage=tuple(risk_coverage_curve(y_true, probabilities)),
+        mistakes=_mistakes(y_true, y_pred, probabilities),
+        class_names=names,
+    )
+
+
+def check_probabilities(probabilities: object, n: int, k: int) -> None:
+    """Raise `ModelError` unless `probabilities` is [n, k], finite and each row sums to 1."""
+    hint = "is this model made for this data set, with its classes in the same order?"
+    shape = getattr(probabilities, "shape", None)
+    if not isinstance(probabilities, np.ndarray) or shape != (n, k):
+        came = "no array" if shape is None else str(list(shape))
+        raise ModelError(f"expected probabilities of the shape [{n}, {k}], got {came}", hint=hint)
+    in_range = np.isfinite(probabilities).all() and (probabilities >= 0).all()
+    if not in_range or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+        raise ModelError(
+            "expected probabilities that sum to 1 in every row, got something else",
+            hint="the network must end in softmax; did its training diverge?",
+        )
+
+
+def _negative_log_likelihood(y_true: Labels, probabilities: Probabilities) -> float:
+    chosen = probabilities[np.arange(len(y_true)), y_true].astype(np.float64)
+    return float(-np.log(np.clip(chosen, EPSILON, 1 - EPSILON)).mean())
+
+
+def _brier_score(y_true: Labels, probabilities: Probabilities) -> float:
+    distance = probabilities.astype(np.float64)
+    distance[np.arange(len(y_true)), y_true] -= 1
+    return float((distance**2).sum(axis=1).mean())
+
+
+def _per_class(
+    y_true: Labels, y_pred: npt.NDArray[np.integer], matrix: npt.NDArray[np.integer], names: tuple[str, ...]
+) -> tuple[ClassScores, ...]:
+    from sklearn.metrics import precision_recall_fscore_support
+
+    scores = precision_recall_fscore_support(y_true, y_pred, labels=range(len(names)), zero_division=0.0)
+    return tuple(
+        ClassScores(
+            name,
+            *(float(values[i]) for values in scores[:3]),
+            support=int(scores[3][i]),
+            # Of a class that does not occur, nothing is known.
+            recall_interval=wilson_interval(int(matrix[i, i]), int(scores[3][i]))
+            if scores[3][i]
+            else (0.0, 1.0),
+        )
+        for i, name in enumerate(names)
+    )
+
+
+def _most_confused(matrix: npt.NDArray[np.integer], names: tuple[str, ...]) -> tuple[Confusion, ...]:
+    off_diagonal = matrix.copy()
+    np.fill_diagonal(off_diagonal, 0)
+    order = np.argsort(-off_diagonal, axis=None, kind="stable")[:MOST_CONFUSED]
+    pairs = [divmod(int(flat), len(names)) for flat in order]
+    return tuple(
+        Confusion(names[i], names[j], int(matrix[i, j]), float(matrix[i, j] / matrix[i].sum()))
+        for i, j in pairs
+        if off_diagonal[i, j]
+    )
+
+
+def _mistakes(
+    y_true: Labels, y_pred: npt.NDArray[np.integer], probabilities: Probabilities
+) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero(y_pred != y_true)
+    confidence = probabilities[wrong, y_pred[wrong]]
+    worst = wrong[np.argsort(-confidence, kind="stable")][:MISTAKES]
+    return tuple(
+        Mistake(
+            int(i),
+            int(y_true[i]),
+            int(y_pred[i]),
+            float(probabilities[i, y_pred[i]]),
+            float(probabilities[i, y_true[i]]),
+        )
+        for i in worst
+    )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value
