@@ -23,9 +23,8 @@ def write_section(title: str, body: str) -> None:
     text = PATH.read_text(encoding="utf-8") if PATH.exists() else HEAD
     section = f"## {title}\n\n{body.strip()}\n"
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: section + "\n", text)
-    else:
+    text, replaced = pattern.subn(lambda _: section + "\n", text)
+    if not replaced:
         text = f"{text.rstrip()}\n\n{section}"
     write_text(PATH, text.rstrip() + "\n")
 

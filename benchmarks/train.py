@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from results import machine_line, spread, write_section
 
 PEERS = {
@@ -148,15 +149,17 @@ def main() -> None:
             f"{statistics.median(r.epoch_s for r in there[OURS]) / floor:.2f} times it.\n\n{table(there, rate)}"
         )
     packages = ("tensorflow", "keras", "jax", "scikit-learn", "torch", "numpy")
+    command = f"python benchmarks/train.py --data mnist --seeds {options.seeds} --most-epochs {options.most_epochs}"
     words = f"""
-784-256-128-10, Adam at 0.001, 54,000 images to train on and 6,000 to validate on after every epoch, {options.seeds} seeds.
-Medians, with minimum and maximum. An epoch is training and validation; the first one, which compiles, counts in the
-seconds to an accuracy and in the whole process, as imports do. "Times ours" is the ratio within one seed's round.
-Every process trains at least three epochs and ends at 98 % or after {options.most_epochs}.
-The floor is the epoch's matrix products at the rate of NumPy's own, {rate / 1e9:.0f} GFLOP/s here.
+784-256-128-10, Adam at 0.001, 54,000 images to train on and 6,000 to validate on after every epoch;
+{options.seeds} seeds. Medians, with minimum and maximum. An epoch is training and validation; the first
+one, which compiles, counts in the seconds to an accuracy and in the whole process, as imports do. "Times
+ours" is the ratio within one seed's round. Every process trains at least three epochs and ends at 98 % or
+after {options.most_epochs}. The floor is the epoch's matrix products at the rate of NumPy's own,
+{rate / 1e9:.0f} GFLOP/s here.
 
 {machine_line(packages)}
-Command: `python benchmarks/train.py --data {options.data if "/" not in options.data else "mnist"} --seeds {options.seeds} --batch-sizes {" ".join(map(str, options.batch_sizes))} --most-epochs {options.most_epochs}`
+Command: `{command} --batch-sizes {" ".join(map(str, options.batch_sizes))}`
 """
     write_section("Training", words.strip() + "\n\n" + "\n\n".join(sections))
 

@@ -91,9 +91,7 @@ class TrainConfig:
 def preset_names() -> list[str]:
     """The presets that ship with digitlab."""
     folder = resources.files("digitlab").joinpath("presets")
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def load_preset(name: str) -> TrainConfig:

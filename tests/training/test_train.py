@@ -56,9 +56,7 @@ def test_it_gives_the_weights_of_the_epoch_with_the_lowest_validation_loss(split
     losses = [row["val_loss"] for row in run.history]
     assert run.best_epoch == 1 + int(np.argmin(losses))
     labels = np.eye(4)[run.validation.labels]
-    assert run.model.evaluate(run.validation.images, labels, verbose=0)[0] == pytest.approx(
-        min(losses), rel=1e-5
-    )
+    assert run.model.evaluate(run.validation.images, labels, verbose=0)[0] == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_it_stops_when_the_validation_loss_has_not_fallen_for_the_patience(split):
@@ -76,9 +74,7 @@ def test_without_validation_it_trains_every_epoch_on_everything(split):
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(split):
-    first, second, other = (
-        train(split, CONFIG.replace(epochs=2, seed=seed)).model.get_weights() for seed in (1, 1, 2)
-    )
+    first, second, other = (train(split, CONFIG.replace(epochs=2, seed=seed)).model.get_weights() for seed in (1, 1, 2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(first[0], other[0])

@@ -21,9 +21,7 @@ def evaluate(
         str | None, typer.Option(help="Data set whose test split is scored. Default: the run's own.")
     ] = None,
     split: Annotated[str, typer.Option(help="test or train: which part of the data set.")] = "test",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Score a network: accuracy with its interval, loss, calibration, per class, confusions."""
     if split not in ("test", "train"):
@@ -56,9 +54,7 @@ def _show(name: str, evaluation: Evaluation) -> None:
     )
     table = Table("class", "precision", "recall", "F1", "images", box=None, header_style="dim")
     for row in evaluation.per_class:
-        table.add_row(
-            row.name, percent(row.precision), percent(row.recall), percent(row.f1), f"{row.support:,}"
-        )
+        table.add_row(row.name, percent(row.precision), percent(row.recall), percent(row.f1), f"{row.support:,}")
     stdout.print(table)
     if evaluation.most_confused:
         pairs: list[Any] = list(evaluation.most_confused[:5])

@@ -6,10 +6,13 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from typer.exceptions import Abort, TyperException
+from typer.exceptions import TyperException
 
 from digitlab.cli import data, evaluate, report, train
 from digitlab.errors import DigitlabError
+
+FAILED = 1
+TYPER_INTERRUPTED = 130
 
 app = typer.Typer(
     name="digitlab",
@@ -51,8 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         code = app(args=arguments, prog_name="digitlab", standalone_mode=False)
-    except (KeyboardInterrupt, Abort):
-        return 1
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stderr.close()
         return 1
@@ -60,6 +61,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         if debug:
             raise
         return _explain(error)
+    if code == TYPER_INTERRUPTED:  # Ctrl-C; what it meant was said by the verb
+        return FAILED
     return code if isinstance(code, int) else 0
 
 
@@ -72,9 +75,7 @@ def _explain(error: Exception) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help itself
             typer.echo(error.format_message(), err=True)
             return 2
-        return _say(
-            error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2
-        )
+        return _say(error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2)
     return _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where", 1)
 
 

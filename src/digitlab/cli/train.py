@@ -22,9 +22,7 @@ def train(
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: a new one under runs/.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this unfinished run.")] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")] = False,
     hidden: Annotated[str | None, typer.Option(help="Units of the hidden layers, such as 256,128.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's step size.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per update.")] = None,
@@ -32,13 +30,9 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="Epochs without a lower val_loss before stopping; 0: never.")
     ] = None,
-    validation_fraction: Annotated[
-        float | None, typer.Option(help="Share of the training images held out.")
-    ] = None,
+    validation_fraction: Annotated[float | None, typer.Option(help="Share of the training images held out.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same run, bit for bit.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Train a network, evaluate it and write its report."""
     changes = {

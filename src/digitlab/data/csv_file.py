@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import zlib
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 import numpy as np
 
@@ -40,19 +39,18 @@ def read_csv(path: Path) -> tuple[Images, Labels]:
                     labels.append(_label(values.pop(label_at), path, number))
                     images += _pixels(values, path, number)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
-        raise DataError(
-            f"{path}: expected a CSV file, got: {error}", hint="one image a row: label,pixel,…"
-        ) from error
+        raise DataError(f"{path}: expected a CSV file, got: {error}", hint="one image a row: label,pixel,…") from error
     if not labels:
         raise DataError(f"{path}: expected at least one row, got none", hint="is the file empty?")
     return np.frombuffer(bytes(images), np.uint8).reshape(-1, 28, 28), np.frombuffer(bytes(labels), np.uint8)
 
 
-def _open(path: Path) -> TextIO:
+def _open(path: Path) -> IO[str]:
     with path.open("rb") as file:
         zipped = file.read(2) == GZIP_MAGIC
-    raw = gzip.open(path) if zipped else path.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
+    if zipped:
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _is_header(row: list[str]) -> bool:

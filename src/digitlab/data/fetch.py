@@ -74,9 +74,7 @@ class _Attempt:
 def _fetch_file(attempt: _Attempt, name: str, expected: str, path: Path) -> None:
     said = []
     for position, mirror in enumerate(list(attempt.mirrors)):
-        problem = _try_mirror(
-            attempt, f"{mirror}{name}.gz", name, expected, path, len(attempt.mirrors) - position
-        )
+        problem = _try_mirror(attempt, f"{mirror}{name}.gz", name, expected, path, len(attempt.mirrors) - position)
         if problem is None:
             # What has just answered is asked first for the next file.
             attempt.mirrors.remove(mirror)
@@ -85,13 +83,11 @@ def _fetch_file(attempt: _Attempt, name: str, expected: str, path: Path) -> None
         said.append(f"{mirror.split('/')[2]}: {problem}")
     raise DownloadError(
         f"{name} could be had from no mirror ({'; '.join(said)})",
-        hint=f"put the four files of {path.parent.name} into a folder and name it in DIGITLAB_DATA, or use --data sample",
+        hint=f"put {path.parent.name}'s four files into a folder and name it in DIGITLAB_DATA, or use --data sample",
     )
 
 
-def _try_mirror(
-    attempt: _Attempt, url: str, name: str, expected: str, path: Path, mirrors_left: int
-) -> str | None:
+def _try_mirror(attempt: _Attempt, url: str, name: str, expected: str, path: Path, mirrors_left: int) -> str | None:
     """Fetch one file from one mirror; gives what went wrong, `None` if nothing did."""
     with tempfile.TemporaryDirectory(prefix="digitlab-") as scratch:
         received = Path(scratch) / name
@@ -138,9 +134,7 @@ class _Download:
             self._thread.join(0.02)
             now = time.monotonic()
             waiting_for_first = not self.first_byte.is_set()
-            if (waiting_for_first and now > give_up) or (
-                not waiting_for_first and now > self._last_byte + STALL_S
-            ):
+            if (waiting_for_first and now > give_up) or (not waiting_for_first and now > self._last_byte + STALL_S):
                 self._abandoned = True
                 return "no answer" if waiting_for_first else "it stopped sending"
         return None if self._error is None else _reason(self._error)

@@ -18,13 +18,15 @@ def find_idx_files(folder: Path) -> dict[str, tuple[Path, Path]]:
         images, labels = (_find(folder, prefix, kind) for kind in ("images-idx3", "labels-idx1"))
         if images and labels:
             found[part] = (images, labels)
-        elif images or labels:
-            missing = "labels" if images else "images"
-            raise DataError(
-                f"{folder}: found {(images or labels).name if (images or labels) else ''} without its {missing}",
-                hint=f"put {prefix}-{missing}-idx{1 if images else 3}-ubyte beside it",
-            )
+        elif images:
+            raise _without_its(images, "labels", f"{prefix}-labels-idx1-ubyte")
+        elif labels:
+            raise _without_its(labels, "images", f"{prefix}-images-idx3-ubyte")
     return found
+
+
+def _without_its(found: Path, missing: str, name: str) -> DataError:
+    return DataError(f"{found.parent}: found {found.name} without its {missing}", hint=f"put {name} beside it")
 
 
 def read_idx_pair(images_path: Path, labels_path: Path) -> tuple[Images, Labels]:

@@ -108,9 +108,7 @@ def _load_folder(folder: Path) -> Dataset:
 
 def _from_idx(files: Files, name: str, class_names: tuple[str, ...] | None) -> Dataset:
     if "train" not in files:
-        raise DataError(
-            f"{name}: found test files, but no training files", hint="put train-images-idx3-ubyte beside"
-        )
+        raise DataError(f"{name}: found test files, but no training files", hint="put train-images-idx3-ubyte beside")
     return _with_test({part: read_idx_pair(*pair) for part, pair in files.items()}, name, class_names)
 
 

@@ -54,7 +54,8 @@ def _class_numbers(labels: Any, count: int, name: str) -> Labels:
     whole = np.issubdtype(labels.dtype, np.integer) and labels.shape == (count,)
     if not whole or labels.min() < 0 or labels.max() >= MAX_CLASSES:
         raise DataError(
-            f"{name}: expected {count} whole numbers from 0 to {MAX_CLASSES - 1}, got {labels.dtype} {list(labels.shape)}",
+            f"{name}: expected {count} whole numbers from 0 to {MAX_CLASSES - 1},"
+            f" got {labels.dtype} {list(labels.shape)}",
             hint="one class number an image, counted from 0",
         )
     return np.asarray(labels, dtype=np.uint8)

@@ -56,8 +56,8 @@ class Split:
         """SHA-256 (hex) over the images, labels and class names: the same data, the same fingerprint."""
         digest = hashlib.sha256()
         digest.update(repr((self.images.shape, self.class_names)).encode())
-        digest.update(np.ascontiguousarray(self.images))
-        digest.update(np.ascontiguousarray(self.labels))
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
     def take(self, indices: npt.NDArray[np.integer], name: str) -> Split:
@@ -129,11 +129,7 @@ def _check_labels(labels: object, count: int, class_names: tuple[str, ...], name
             hint="a classifier needs at least two classes to tell apart",
         )
     if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.shape != (count,):
-        came = (
-            f"{labels.dtype} {list(labels.shape)}"
-            if isinstance(labels, np.ndarray)
-            else type(labels).__name__
-        )
+        came = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
         raise DataError(
             f"{name}: expected {count} labels as uint8 [{count}], got {came}",
             hint="one whole number per image, in the images' order",

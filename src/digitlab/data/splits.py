@@ -29,9 +29,7 @@ def stratified_split(split: Split, fraction: float, seed: int) -> tuple[Split, S
     return split.take(rest, f"{split.name} (kept)"), split.take(held_out, f"{split.name} (held out)")
 
 
-def stratified_indices(
-    labels: Labels, fraction: float, seed: int, *, name: str = "data"
-) -> tuple[Indices, Indices]:
+def stratified_indices(labels: Labels, fraction: float, seed: int, *, name: str = "data") -> tuple[Indices, Indices]:
     """The indices that remain and those held out, both ascending; see `stratified_split`."""
     count = len(labels)
     total = round(count * fraction)

@@ -134,9 +134,7 @@ def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:
     Raises:
         ModelError: The classifier gives something else than `n` rows of `k` probabilities.
     """
-    return evaluate_probabilities(
-        split.labels, classifier.predict_proba(split.images), class_names=split.class_names
-    )
+    return evaluate_probabilities(split.labels, classifier.predict_proba(split.images), class_names=split.class_names)
 
 
 def evaluate_probabilities(
@@ -199,16 +197,18 @@ def _per_class(
 ) -> tuple[ClassScores, ...]:
     from sklearn.metrics import precision_recall_fscore_support
 
-    scores = precision_recall_fscore_support(y_true, y_pred, labels=range(len(names)), zero_division=0.0)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        y_true, y_pred, labels=range(len(names)), zero_division=0.0
+    )
     return tuple(
         ClassScores(
-            name,
-            *(float(values[i]) for values in scores[:3]),
-            support=int(scores[3][i]),
+            name=name,
+            precision=float(precision[i]),
+            recall=float(recall[i]),
+            f1=float(f1[i]),
+            support=int(support[i]),
             # Of a class that does not occur, nothing is known.
-            recall_interval=wilson_interval(int(matrix[i, i]), int(scores[3][i]))
-            if scores[3][i]
-            else (0.0, 1.0),
+            recall_interval=wilson_interval(int(matrix[i, i]), int(support[i])) if support[i] else (0.0, 1.0),
         )
         for i, name in enumerate(names)
     )
@@ -226,9 +226,7 @@ def _most_confused(matrix: npt.NDArray[np.integer], names: tuple[str, ...]) -> t
     )
 
 
-def _mistakes(
-    y_true: Labels, y_pred: npt.NDArray[np.integer], probabilities: Probabilities
-) -> tuple[Mistake, ...]:
+def _mistakes(y_true: Labels, y_pred: npt.NDArray[np.integer], probabilities: Probabilities) -> tuple[Mistake, ...]:
     wrong = np.flatnonzero(y_pred != y_true)
     confidence = probabilities[wrong, y_pred[wrong]]
     worst = wrong[np.argsort(-confidence, kind="stable")][:MISTAKES]

@@ -23,9 +23,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interva
         ValueError: Counts or confidence outside their range.
     """
     if not 0 <= successes <= n or n < 1 or not 0 < confidence < 1:
-        msg = (
-            f"expected 0 <= successes <= n, n >= 1 and 0 < confidence < 1, got {successes}, {n}, {confidence}"
-        )
+        msg = f"expected 0 <= successes <= n, n >= 1 and 0 < confidence < 1, got {successes}, {n}, {confidence}"
         raise ValueError(msg)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     share = successes / n

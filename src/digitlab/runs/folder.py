@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import json
-import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,17 +137,15 @@ def new_run_path(command: str, root: Path = Path("runs")) -> Path:
 
 
 def _try_lock(file: IO[str]) -> bool:
-    if os.name == "nt":
-        import msvcrt
-
-        operation = msvcrt.locking, (file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        import fcntl
-
-        operation = fcntl.flock, (file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    function, arguments = operation
     try:
-        function(*arguments)
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

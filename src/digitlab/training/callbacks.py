@@ -143,9 +143,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
         durations = sorted(row["duration_s"] for row in self.rows)
         # The first epoch compiles, so the median says more about the next than the mean does.
         remaining = durations[done // 2] * (self.epochs - done) if done else None
-        self.progress(
-            EpochProgress(done, self.epochs, self.rows[-1] if done else {}, self.best.best_epoch, remaining)
-        )
+        self.progress(EpochProgress(done, self.epochs, self.rows[-1] if done else {}, self.best.best_epoch, remaining))
 
 
 def save_model(model: Any, path: Path) -> None:

@@ -73,7 +73,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         """Write the file."""
         self.epochs_done = epoch + 1
         self.finished = bool(self.model.stop_training)
-        arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(_variables(self.model))}
+        arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(self.model))}
         record = {
             "callbacks": _encode([callback_state.get_state(c) for c in self._others], arrays),
             "history": self.history,

@@ -98,9 +98,7 @@ class CompiledEpochs:
         weights = _combined_weights(y, sample_weight, class_weight)
         arrays = (x, y) if weights is None else (x, y, weights)
         adapter.prepare(self.model, arrays)
-        every_epoch = adapter.epochs_of(
-            arrays, lambda epoch: epoch_order(len(x), seed, epoch), initial_epoch, epochs
-        )
+        every_epoch = adapter.epochs_of(arrays, lambda epoch: epoch_order(len(x), seed, epoch), initial_epoch, epochs)
         listed = keras.callbacks.CallbackList(list(callbacks), add_history=True, model=self.model)
         listed.set_params({"epochs": epochs, "steps": 1, "verbose": 0})
         with self._bound():
@@ -144,10 +142,10 @@ def _combined_weights(
 ) -> npt.NDArray[Any] | None:
     if class_weight is None:
         return sample_weight
-    labels = y.argmax(axis=1) if y.ndim == 2 else y.astype(int)
+    labels = np.asarray(y.argmax(axis=1) if y.ndim == 2 else y.astype(int))
     by_class = np.ones(int(labels.max()) + 1, dtype=np.float32)
     for label, weight in class_weight.items():
         if 0 <= label < len(by_class):
             by_class[label] = weight
-    weights = by_class[labels]
+    weights: npt.NDArray[Any] = by_class[labels]
     return weights if sample_weight is None else weights * sample_weight

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from digitlab.runs import available_cores
+
 Logs = dict[str, Any]
 Orders = Callable[[int], npt.NDArray[np.int32]]
 
@@ -26,7 +28,8 @@ def use_threads(threads: int) -> int:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError:  # already started: the first caller has decided
-        return int(tf.config.threading.get_intra_op_parallelism_threads())
+        # 0 is TensorFlow's word for as many as there are cores.
+        return int(tf.config.threading.get_intra_op_parallelism_threads()) or available_cores()
     return threads
 
 

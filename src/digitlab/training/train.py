@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from digitlab.data.splits import stratified_split
 
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
+from digitlab.data.splits import stratified_split
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
@@ -147,9 +147,7 @@ def _fit(
         callbacks=callbacks,
     )
     kept = best.best_epoch if config.stops_early and best.best_epoch else len(history)
-    return Run(
-        model, config, history, kept, _why(config, len(history)), validation, folder.path if folder else None
-    )
+    return Run(model, config, history, kept, _why(config, len(history)), validation, folder.path if folder else None)
 
 
 def one_hot(split: Split) -> npt.NDArray[np.float32]:
@@ -160,11 +158,7 @@ def one_hot(split: Split) -> npt.NDArray[np.float32]:
 def _stopping(config: TrainConfig) -> list[Any]:
     if not config.stops_early:
         return []
-    return [
-        keras.callbacks.EarlyStopping(
-            "val_loss", patience=config.patience, restore_best_weights=True, mode="min"
-        )
-    ]
+    return [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True, mode="min")]
 
 
 def _tensorboard(folder: RunFolder | None) -> list[Any]:
@@ -187,7 +181,7 @@ def _fix_threads(threads: int, folder: RunFolder | None) -> int:
             f"{folder.path} was begun with {threads} threads, this process has started with {in_force}",
             hint="resume it in a fresh process, so that it ends bit for bit as it would have",
         )
-    return in_force or threads
+    return in_force
 
 
 def _warn_of_forgetful(callbacks: Sequence[Any]) -> None:
@@ -199,9 +193,7 @@ def _warn_of_forgetful(callbacks: Sequence[Any]) -> None:
         )
 
 
-def _open_record(
-    folder: RunFolder, split: Split, config: TrainConfig, about: dict[str, Any]
-) -> dict[str, Any]:
+def _open_record(folder: RunFolder, split: Split, config: TrainConfig, about: dict[str, Any]) -> dict[str, Any]:
     """run.json of the run to begin, or of the one to go on with."""
     if folder.exists():
         return _check_same_run(folder, split, config)

@@ -1,0 +1,6 @@
+"""``python -m digitlab``."""
+
+from digitlab.cli.main import main
+
+if __name__ == "__main__":
+    main()

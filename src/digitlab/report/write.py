@@ -1,0 +1,58 @@
+"""`write_report`: figures and page of a run, from its own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from digitlab.report.confusion import draw_confusion
+from digitlab.report.contents import Contents, read_contents
+from digitlab.report.curves import draw_learning_curves
+from digitlab.report.gallery import draw_gallery
+from digitlab.report.html import render_html
+from digitlab.report.reliability import draw_calibration, draw_risk_coverage
+from digitlab.report.style import save_figure, styled
+from digitlab.runs import write_text
+
+
+def write_report(run_folder: Path) -> Path:
+    """Draw a run's figures and write report.html. Needs neither TensorFlow nor the data.
+
+    Args:
+        run_folder: What `digitlab train` made. A part that is not there yet is left out of the page.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        RunError: It is no run folder, a file in it is damaged, or it cannot be written to.
+    """
+    contents = read_contents(run_folder)
+    with styled():
+        figures = {
+            name: save_figure(figure, run_folder / "figures", name) for name, figure in draw_figures(contents).items()
+        }
+    path = run_folder / "report.html"
+    write_text(path, render_html(contents, figures))
+    return path
+
+
+def draw_figures(contents: Contents) -> dict[str, Figure]:
+    """Every figure that the run's contents allow, by its file name without suffix."""
+    figures = {}
+    if contents.history:
+        figures["learning_curves"] = draw_learning_curves(contents.history, contents.record.get("best_epoch"))
+    for name, evaluation in contents.evaluations.items():
+        title = f"{name.capitalize()}: {round(evaluation.n * (1 - evaluation.accuracy))} of {evaluation.n:,} wrong"
+        figures[f"confusion_{name}"] = draw_confusion(evaluation.confusion_matrix, evaluation.class_names, title)
+    named = list(contents.evaluations.items())
+    if named:
+        figures["calibration"] = draw_calibration(named)
+        figures["risk_coverage"] = draw_risk_coverage(named)
+        name, evaluation = named[-1]
+        if len(contents.mistake_images.get(name, ())):
+            figures["mistakes"] = draw_gallery(
+                contents.mistake_images[name], evaluation.mistakes, evaluation.class_names
+            )
+    return figures

@@ -1,0 +1,76 @@
+"""Configurations are checked when they are made, and say what is wrong."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digitlab.config import TrainConfig, load_config_file, load_preset, preset_names
+from digitlab.errors import ConfigError
+
+
+def test_the_document_preset_is_the_documents_procedure():
+    config = load_preset("document")
+    assert config.hidden_units == (256, 128)
+    assert (config.learning_rate, config.batch_size, config.patience) == (0.001, 32, 3)
+    assert config.validation_fraction == 0.1
+
+
+def test_every_shipped_preset_loads_and_carries_its_name():
+    assert [load_preset(name).preset for name in preset_names()] == preset_names()
+
+
+def test_an_unknown_key_names_the_nearest_known_one():
+    with pytest.raises(ConfigError, match=r"unknown configuration key 'learning_rat'[\s\S]*learning_rate"):
+        TrainConfig.from_mapping({"learning_rat": 0.1})
+
+
+def test_an_unknown_preset_names_the_nearest_known_one():
+    with pytest.raises(ConfigError, match=r"unknown preset 'documnt'[\s\S]*'document'"):
+        load_preset("documnt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("learning_rate", True),
+        ("learning_rate", "0.1"),
+        ("batch_size", 0),
+        ("batch_size", 32.0),
+        ("epochs", -1),
+        ("validation_fraction", 1.0),
+        ("hidden_units", (0,)),
+        ("hidden_units", "256"),
+        ("seed", -1),
+    ],
+)
+def test_an_impossible_value_is_refused_by_its_keys_name(key, value):
+    with pytest.raises(ConfigError, match=f"^{key}: expected"):
+        TrainConfig.from_mapping({key: value})
+
+
+@given(
+    st.lists(st.integers(1, 4096), max_size=5).map(tuple),
+    st.floats(1e-8, 100),
+    st.integers(1, 1000),
+    st.integers(0, 2**31 - 1),
+)
+def test_a_configuration_survives_the_way_through_a_dictionary(units, rate, batch, seed):
+    config = TrainConfig(hidden_units=units, learning_rate=rate, batch_size=batch, seed=seed)
+    assert TrainConfig.from_mapping(config.to_dict()) == config
+
+
+def test_a_file_states_only_what_differs(tmp_path):
+    (tmp_path / "mine.toml").write_text("hidden_units = [64]\n")
+    config = load_config_file(tmp_path / "mine.toml", load_preset("document"))
+    assert config == load_preset("document").replace(hidden_units=(64,))
+
+
+@pytest.mark.parametrize("content", [b"hidden_units = [", b"\xff\xfe", None])
+def test_a_file_that_is_no_toml_is_said_so(tmp_path, content):
+    path = tmp_path / "mine.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match="TOML"):
+        load_config_file(path)
