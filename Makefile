@@ -18,7 +18,7 @@ run: $(VENV)/.ready-train ## the main job: train the document's network on MNIST
 
 .PHONY: test
 test: lint wheel ## everything that must hold: lint, types, layers, wheel, tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.ready-test ## style, types and layers

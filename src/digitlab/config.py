@@ -119,7 +119,10 @@ def load_config_file(path: Path, base: TrainConfig | None = None) -> TrainConfig
             f"{path}: expected a TOML file of settings, got: {error}",
             hint="a line of it looks like: learning_rate = 0.001",
         ) from error
-    if isinstance(preset := values.pop("preset", None), str):
+    if "preset" in values:
+        preset = values.pop("preset")
+        if not isinstance(preset, str):
+            raise _wrong("preset", "a preset's name", preset)
         base = load_preset(preset)
     return (base or TrainConfig()).replace(**values)
 

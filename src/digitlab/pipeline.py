@@ -38,7 +38,6 @@ def train_and_report(
     config: TrainConfig,
     path: Path,
     *,
-    source: str = "",
     overwrite: bool = False,
     progress: Progress | None = None,
     on_stage: StageListener = lambda stage: None,
@@ -51,7 +50,6 @@ def train_and_report(
         dataset: Training and test split.
         config: Architecture and procedure.
         path: The run folder.
-        source: How the user named the data, recorded for a resume.
         overwrite: Throw away a run that is already there.
         progress: Told about every epoch.
         on_stage: Told the name of each stage as it begins.
@@ -73,7 +71,7 @@ def train_and_report(
                 hint="add --overwrite to train anew, or choose another folder with --out",
             )
         try:
-            _run_stages(folder, dataset, config, source, progress, on_stage)
+            _run_stages(folder, dataset, config, progress, on_stage)
         except KeyboardInterrupt:
             _close_interrupted(folder)
             raise
@@ -84,12 +82,14 @@ def _run_stages(
     folder: RunFolder,
     dataset: Dataset,
     config: TrainConfig,
-    source: str,
     progress: Progress | None,
     on_stage: StageListener,
 ) -> None:
     from digitlab.training import hold_out, train_in
 
+    if folder.exists():
+        _refuse_other_data(folder, dataset)
+        folder.update_record(status="running")
     if not stage_finished(folder, "train"):
         on_stage("train")
         about = {
@@ -97,7 +97,7 @@ def _run_stages(
             "fingerprint": dataset.fingerprint,
             "test": len(dataset.test),
             "note": dataset.note,
-            "source": source,
+            "source": dataset.source,
         }
         train_in(folder, dataset.train, config, about=about, progress=progress)
     if not stage_finished(folder, "evaluate"):
@@ -123,7 +123,8 @@ def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> Non
 
     started = time.perf_counter()
     classifier = load_keras_classifier(folder / "model.keras")
-    folder.update_record(test_opened=datetime.now(UTC).isoformat(timespec="seconds"))
+    opened = folder.read_record().get("test_opened") or datetime.now(UTC).isoformat(timespec="seconds")
+    folder.update_record(test_opened=opened)
     evaluations: dict[str, Evaluation | None] = {"validation": None}
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, split in (("validation", validation), ("test", test)):
@@ -215,6 +216,17 @@ def _refuse_foreign_folder(folder: RunFolder) -> None:
                 f"{path} exists and is no run folder: {', '.join(foreign[:3])} lies in it",
                 hint="choose a new or empty folder with --out",
             )
+
+
+def _refuse_other_data(folder: RunFolder, dataset: Dataset) -> None:
+    """The training part is compared where training begins; this is for the test part."""
+    recorded = folder.read_record()["dataset"]
+    same_training = recorded["train_fingerprint"] == dataset.train.fingerprint
+    if same_training and recorded["fingerprint"] != dataset.fingerprint:
+        raise RunError(
+            f"{folder.path} holds an unfinished run with another test split",
+            hint="name the data it was begun with, add --overwrite, or choose another --out",
+        )
 
 
 def _close_interrupted(folder: RunFolder) -> None:

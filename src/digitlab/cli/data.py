@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from digitlab.cli.console import print_json, stderr, stdout
 from digitlab.cli.dataset import DownloadBars, download_bars, load_with_progress
@@ -80,8 +81,8 @@ def inspect(
 
     table = Table("class", "train", "test", box=None, header_style="dim")
     for label, name in enumerate(dataset.class_names):
-        table.add_row(name, *(f"{int((s.labels == label).sum()):,}" for s in (dataset.train, dataset.test)))
-    stdout.print(f"[bold]{dataset.name}[/bold]  fingerprint {dataset.fingerprint}", soft_wrap=True)
+        table.add_row(escape(name), *(f"{int((s.labels == label).sum()):,}" for s in (dataset.train, dataset.test)))
+    stdout.print(f"[bold]{escape(dataset.name)}[/bold]  fingerprint {dataset.fingerprint}", soft_wrap=True)
     stdout.print(table)
     if description["remark"]:
         stderr.print(f"[yellow]note: {description['remark']}[/yellow]")

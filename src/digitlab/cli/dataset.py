@@ -39,5 +39,5 @@ def load_with_progress(source: str) -> Dataset:
     with download_bars() as bars:
         dataset = load_dataset(source, progress=DownloadBars(bars))
     if dataset.note:
-        stderr.print(f"[yellow]note: {dataset.note}[/yellow]")
+        stderr.print(f"note: {dataset.note}", style="yellow", markup=False)
     return dataset

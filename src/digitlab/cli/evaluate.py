@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from digitlab.cli.console import interval, percent, print_json, stdout
+from digitlab.cli.console import interval, percent, print_json, stderr, stdout
 from digitlab.cli.dataset import load_with_progress
 from digitlab.errors import UsageError
 
@@ -29,8 +30,9 @@ def evaluate(
     from digitlab.pipeline import load_for_evaluation
 
     classifier, record = load_for_evaluation(target)
-    source = data or (record or {}).get("dataset", {}).get("source") or "auto"
-    dataset = load_with_progress(source)
+    dataset = load_with_progress(data or _own_data(target, record))
+    if record and list(dataset.class_names) != record["dataset"]["class_names"]:
+        stderr.print("[yellow]note: the network was trained on classes of other names than this data set has[/yellow]")
     from digitlab.evaluation import evaluate as score
 
     chosen = dataset.test if split == "test" else dataset.train
@@ -41,11 +43,24 @@ def evaluate(
         _show(chosen.name, evaluation)
 
 
+def _own_data(target: Path, record: dict[str, Any] | None) -> str:
+    """The data set that a run names as its own; a model file alone has none."""
+    if record is None:
+        return "auto"
+    source = str(record["dataset"].get("source", ""))
+    if not source:
+        raise UsageError(
+            f"{target}: its training data were passed in memory, so that the run does not know where they lie",
+            hint=f"name a data set: digitlab evaluate {target} --data DATA",
+        )
+    return source
+
+
 def _show(name: str, evaluation: Evaluation) -> None:
     from rich.table import Table
 
     stdout.print(
-        f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {name} are right"
+        f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {escape(name)} are right"
         f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
     )
     stdout.print(
@@ -54,7 +69,9 @@ def _show(name: str, evaluation: Evaluation) -> None:
     )
     table = Table("class", "precision", "recall", "F1", "images", box=None, header_style="dim")
     for row in evaluation.per_class:
-        table.add_row(row.name, percent(row.precision), percent(row.recall), percent(row.f1), f"{row.support:,}")
+        table.add_row(
+            escape(row.name), percent(row.precision), percent(row.recall), percent(row.f1), f"{row.support:,}"
+        )
     stdout.print(table)
     if evaluation.most_confused:
         pairs: list[Any] = list(evaluation.most_confused[:5])

@@ -28,16 +28,22 @@ app.command()(report.report)
 app.add_typer(data.app, name="data")
 
 
-@app.callback()
-def _options(
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-) -> None:
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         from digitlab.runs import VERSION
 
         typer.echo(VERSION)
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(
+        False, "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+    ),
+) -> None:
+    pass
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from digitlab.cli.console import interval, percent, print_json, stderr
 from digitlab.cli.dataset import load_with_progress
@@ -13,13 +14,18 @@ from digitlab.cli.progress import epoch_progress
 from digitlab.config import TrainConfig, load_config_file, load_preset
 from digitlab.errors import UsageError
 
+DEFAULT_PRESET = "document"
+
 
 def train(
-    preset: Annotated[str, typer.Option(help="Named configuration to start from.")] = "document",
+    preset: Annotated[str | None, typer.Option(help="Named configuration to start from.  [default: document]")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of differences from the preset.")] = None,
     data: Annotated[
-        str, typer.Option(help="auto, mnist, fashion-mnist, sample, or a path: IDX, CSV, NPZ, class folders.")
-    ] = "auto",
+        str | None,
+        typer.Option(
+            help="auto, mnist, fashion-mnist, sample, or a path: IDX, CSV, NPZ, class folders.  [default: auto]"
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: a new one under runs/.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this unfinished run.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")] = False,
@@ -46,17 +52,17 @@ def train(
     }
     changes = {key: value for key, value in changes.items() if value is not None}
     if resume is not None:
-        if out is not None or overwrite or config is not None or changes:
+        if overwrite or changes or any(option is not None for option in (out, config, preset, data)):
             raise UsageError(
                 "--resume takes its settings from the run, and got others beside it",
                 hint=f"digitlab train --resume {resume}",
             )
         path, settings, source = _resumed(resume)
     else:
-        settings = load_preset(preset)
+        settings = load_preset(preset or DEFAULT_PRESET)
         if config is not None:
             settings = load_config_file(config, settings)
-        settings, source = settings.replace(**changes), data
+        settings, source = settings.replace(**changes), data or "auto"
         path = out or _new_path()
     summary = run_training(path, settings, source, overwrite=overwrite)
     if as_json:
@@ -71,16 +77,16 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
 
     dataset = load_with_progress(source)
     stderr.print(
-        f"[bold]{dataset.name}[/bold]: {len(dataset.train):,} images to train on, {len(dataset.test):,} to test"
+        f"[bold]{escape(dataset.name)}[/bold]: {len(dataset.train):,} images to train on, {len(dataset.test):,} to test"
     )
-    stderr.print(f"[bold]{config.preset}[/bold]: {_shape(config, dataset.train.num_classes)} -> {path}")
+    shape = _shape(config, dataset.train.num_classes)
+    stderr.print(f"[bold]{escape(config.preset)}[/bold]: {shape} -> {escape(str(path))}")
     with epoch_progress() as progress:
         try:
             return train_and_report(
                 dataset,
                 config,
                 path,
-                source=source,
                 overwrite=overwrite,
                 progress=progress,
                 on_stage=lambda stage: stderr.print(f"[dim]{_STAGES[stage]}[/dim]"),
@@ -115,8 +121,8 @@ def show_summary(summary: dict[str, Any]) -> None:
         f" {summary['duration_s']:.1f} s"
     )
     if note := summary["dataset"]["note"]:
-        stderr.print(f"  [yellow]note: {note}[/yellow]")
-    stderr.print(f"  report: {summary['report']}")
+        stderr.print(f"  note: {note}", style="yellow", markup=False)
+    stderr.print(f"  report: {summary['report']}", markup=False)
 
 
 def _resumed(path: Path) -> tuple[Path, TrainConfig, str]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
 from digitlab.errors import DataError
 
 GZIP_MAGIC = b"\x1f\x8b"
+_USUAL_MEMORY = 8 * 2**30
+
+
+def most_bytes() -> int:
+    """How much one data set may unpack to: half of the machine's memory, since it is held there."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):  # no sysconf on Windows
+        return _USUAL_MEMORY // 2
 
 
 def read_start(path: Path, size: int) -> bytes:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from digitlab.data.bounded import GZIP_MAGIC
+from digitlab.data.bounded import GZIP_MAGIC, most_bytes
 from digitlab.data.split import MAX_CLASSES, Images, Labels
 from digitlab.errors import DataError
 
 LABEL_NAMES = ("label", "class", "target", "y")
 COLUMNS = 1 + 784
+# In characters: quotes, spaces and a decimal point for every number leave it far from full.
+MAX_LINE = 32 * COLUMNS
 
 
 def read_csv(path: Path) -> tuple[Images, Labels]:
@@ -27,7 +30,7 @@ def read_csv(path: Path) -> tuple[Images, Labels]:
     images, labels = bytearray(), bytearray()
     try:
         with _open(path) as file:
-            rows = csv.reader(file)
+            rows = csv.reader(_lines(file, path))
             label_at = 0
             for number, row in enumerate(rows, start=1):
                 if number == 1 and _is_header(row):
@@ -51,6 +54,20 @@ def _open(path: Path) -> IO[str]:
     if zipped:
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
+
+
+def _lines(file: IO[str], path: Path) -> Iterator[str]:
+    """The file's lines, none of which may be longer than a row can be, nor all together than memory."""
+    room = most_bytes()
+    while line := file.readline(MAX_LINE):
+        room -= 784
+        if len(line) == MAX_LINE or room < 0:
+            too_much = "a line" if room >= 0 else "more of them"
+            raise DataError(
+                f"{path}: expected rows of {COLUMNS} numbers, got {too_much} without end",
+                hint="the file is damaged or was made to deceive",
+            )
+        yield line
 
 
 def _is_header(row: list[str]) -> bool:

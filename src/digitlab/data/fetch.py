@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from digitlab.data.known import SIZES, KnownSet, checksum
-from digitlab.errors import DownloadError
+from digitlab.errors import DownloadError, RunError
 from digitlab.runs import atomic_path
 
 Progress = Callable[[str, int, int], None]
@@ -105,8 +105,11 @@ def _try_mirror(attempt: _Attempt, url: str, name: str, expected: str, path: Pat
 def _keep(received: Path, path: Path, size: int) -> None:
     from digitlab.data.bounded import read_at_most
 
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(read_at_most(received, size))
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(read_at_most(received, size))
+    except RunError as error:
+        raise DownloadError(error.message, hint="name another folder for fetched data in DIGITLAB_CACHE") from error
 
 
 class _Download:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from digitlab.data.bounded import read_at_most, read_start
+from digitlab.data.bounded import most_bytes, read_at_most, read_start
 from digitlab.data.split import IMAGE_SIDE, Images, Labels
 from digitlab.errors import DataError
 
 IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801
-# 20 million images. A header can promise anything; memory is not set aside on its word alone.
-MAX_CONTENT = 16 * 2**30
+# A header can promise anything; memory is not set aside on its word alone.
 GZIP_MAX_RATIO = 1032
 
 
@@ -60,9 +59,9 @@ def _header(path: Path, magic: int, what: str, dimensions: int) -> tuple[int, ..
 
 def _body(path: Path, header_size: int, size: int) -> Images:
     possible = path.stat().st_size * GZIP_MAX_RATIO
-    if size > min(MAX_CONTENT, possible):
+    if size > min(most_bytes(), possible):
         raise DataError(
-            f"{path}: its header promises {size:,} bytes, which a file of {path.stat().st_size:,} cannot hold",
+            f"{path}: its header promises {size:,} bytes, more than the file or this machine can hold",
             hint="the file is damaged or was made to deceive; fetch it again",
         )
     content = read_at_most(path, header_size + size)

@@ -35,6 +35,11 @@ def read_image_folder(folder: Path, class_names: tuple[str, ...]) -> tuple[Image
         for path in _pictures(folder / name) if (folder / name).is_dir() else []:
             images.append(_read_picture(path))
             labels.append(label)
+    if not images:
+        raise DataError(
+            f"{folder}: expected pictures in its class folders, found none",
+            hint=f"put them into {folder.name}/{class_names[0]} and so on, or remove the folder",
+        )
     return np.stack(images), np.array(labels, dtype=np.uint8)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def load_dataset(source: str | Path = "auto", *, progress: Progress | None = Non
         return load_sample()
     if name in KNOWN_SETS:
         return _load_known(KNOWN_SETS[name], progress)
-    return _load_path(Path(source))
+    path = Path(source)
+    return dataclasses.replace(_load_path(path), source=str(path.resolve()))
 
 
 def _load_auto(progress: Progress | None) -> Dataset:
@@ -58,14 +60,14 @@ def _load_auto(progress: Progress | None) -> Dataset:
     except DownloadError:
         sample = load_sample()
         note = f"full MNIST is not at hand and cannot be fetched; {sample.note}"
-        return Dataset(sample.name, sample.train, sample.test, note)
+        return dataclasses.replace(sample, note=note)
 
 
 def _load_known(known: KnownSet, progress: Progress | None) -> Dataset:
     files = find_known(known)
     if files is None:
         files = find_idx_files(fetch(known, cache_folder(), progress=progress))
-    return _from_idx(files, known.name, known.class_names)
+    return dataclasses.replace(_from_idx(files, known.name, known.class_names), source=known.name)
 
 
 def _load_path(path: Path) -> Dataset:
@@ -124,8 +126,9 @@ def _csv_pair(folder: Path) -> dict[str, Path]:
 def _with_test(parts: Parts, name: str, class_names: tuple[str, ...] | None = None) -> Dataset:
     """A data set of its parts; without a test part a fixed stratified fifth becomes it."""
     note = ""
+    parts = {"train" if part == "all" else part: pair for part, pair in parts.items()}
     if "test" not in parts:
-        images, labels = parts.get("train") or parts["all"]
+        images, labels = parts["train"]
         rest, held_out = stratified_indices(labels, TEST_SHARE, seed=0, name=name)
         parts = {"train": (images[rest], labels[rest]), "test": (images[held_out], labels[held_out])}
         note = f"{name} has no test part; a fixed fifth of it ({len(held_out):,} images) was held out as one"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from digitlab.data.bounded import most_bytes
 from digitlab.data.split import MAX_CLASSES, Images, Labels, check_images
 from digitlab.errors import DataError
 
@@ -16,7 +17,6 @@ _NAMES = {
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
     "all": (("images", "labels"), ("x", "y"), ("X", "y")),
 }
-MAX_ARRAY_BYTES = 16 * 2**30
 
 
 def read_npz(path: Path) -> dict[str, tuple[Images, Labels]]:
@@ -26,7 +26,7 @@ def read_npz(path: Path) -> dict[str, tuple[Images, Labels]]:
         DataError: No such archive or arrays, pickled objects, floats, or labels that are no class numbers.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise _not_npz(path, "a single array")
             _refuse_bombs(path)
@@ -64,7 +64,7 @@ def _class_numbers(labels: Any, count: int, name: str) -> Labels:
 def _refuse_bombs(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            if entry.file_size > MAX_ARRAY_BYTES:
+            if entry.file_size > most_bytes():
                 raise DataError(
                     f"{path}: {entry.filename} would unpack to {entry.file_size:,} bytes",
                     hint="the file is damaged or was made to deceive",

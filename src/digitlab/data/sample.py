@@ -36,7 +36,7 @@ def load_sample() -> Dataset:
         Split(images[indices], labels[indices], f"{NAME}/{part}")
         for part, indices in (("train", rest), ("test", held_out))
     )
-    return Dataset(NAME, train, test, NOTE)
+    return Dataset(NAME, train, test, NOTE, NAME)
 
 
 def _packaged_file() -> Path:

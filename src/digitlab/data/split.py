@@ -75,12 +75,15 @@ class Dataset:
         test: What only `evaluate` opens, after the last choice.
         note: One sentence a reader of the scores must know, such as that this is the embedded
             sample; empty when there is none.
+        source: What `load_dataset` takes to load it again: a known name or an absolute path; empty
+            for one made in memory.
     """
 
     name: str
     train: Split
     test: Split
     note: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.train.class_names != self.test.class_names:

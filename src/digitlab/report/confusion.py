@@ -24,7 +24,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
     """
     counts = np.asarray(matrix)
     k = len(counts)
-    side = 1.0 + 0.06 * max(map(len, class_names)) + 0.5 * min(max(k, 6), 24)
+    side = 1.0 + 0.06 * max(map(len, class_names)) + 0.42 * min(max(k, 6), 24)
     figure = new_figure(side, side)
     axes = figure.subplots()
     errors = np.where(np.eye(k, dtype=bool), np.nan, counts.astype(float))
@@ -62,6 +62,8 @@ def _label_axes(axes: Axes, class_names: Sequence[str]) -> None:
     long = max(map(len, class_names)) > SHORT_NAME
     axes.set_xticks(list(shown), names, rotation=40 if long else 0, ha="right" if long else "center")
     axes.set_yticks(list(shown), names)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)  # a class may be called $
     axes.set_xlabel("taken for", color=FAINT)
     axes.set_ylabel("true class", color=FAINT)
     axes.tick_params(length=0, labelcolor=INK)

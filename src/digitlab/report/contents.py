@@ -55,7 +55,7 @@ def _mistake_images(folder: RunFolder) -> dict[str, Images]:
     if not path.exists():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[key] for name in SPLITS if (key := f"{name}_mistake_images") in archive}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(path, error) from error

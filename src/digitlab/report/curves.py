@@ -65,7 +65,7 @@ def read_curves(history: Rows, best_epoch: int | None) -> str:
     )
     if len(history) > best_epoch:
         words += (
-            f" Until epoch {len(history)} the training loss went on to {last['loss']:.4f} while the validation loss"
-            f" rose to {last['val_loss']:.4f}: from there on it learnt its training images by heart."
+            f" Until epoch {len(history)} the training loss went on to {last['loss']:.4f}, while the validation loss"
+            f" came to {last['val_loss']:.4f} and never below its best."
         )
     return words

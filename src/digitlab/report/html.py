@@ -35,7 +35,8 @@ def render_html(contents: Contents, figures: dict[str, str]) -> str:
         figures={name: _inline(svg) for name, svg in figures.items()},
         curves_read=read_curves(contents.history, record.get("best_epoch")) if contents.history else "",
         headline=_headline(contents),
-        seconds=sum(stage.get("duration_s", 0.0) for stage in record["stages"].values()),
+        # Without the drawing of the report itself, so that the same run gives the same page again.
+        seconds=sum(s.get("duration_s", 0.0) for name, s in record["stages"].items() if name != "report"),
         percent=_percent,
     )
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from digitlab.errors import RunError
-from digitlab.runs.atomic import write_text
+from digitlab.runs.atomic import remove_unfinished, write_text
 
 FORMAT = 1
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "duration_s")
+
+REQUIRED = {"config", "dataset", "stages", "status", "name", "versions", "machine"}
 
 Row = dict[str, float]
 
@@ -61,7 +63,7 @@ class RunFolder:
                 f"{self.record_path}: expected a run's record, got: {error}",
                 hint="the file is damaged; restore it, or train again into a new folder",
             ) from error
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
+        if not isinstance(record, dict) or record.get("format") != FORMAT or not set(record) >= REQUIRED:
             raise RunError(
                 f"{self.record_path}: expected a record of format {FORMAT}",
                 hint="it was written by another version of digitlab, or by something else",
@@ -103,7 +105,8 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process, so that two runs never write into it at once.
 
-        The operating system lets go of it when the process ends, however it ends.
+        The operating system lets go of it when the process ends, however it ends. What a killed
+        process was writing at that moment is removed.
 
         Raises:
             RunError: Another process holds it, or the folder cannot be made.
@@ -122,6 +125,7 @@ class RunFolder:
                     f"{self.path} is in use by another digitlab process",
                     hint="wait for it to end, or choose another folder with --out",
                 )
+            remove_unfinished(self.path)
             yield
 
 

@@ -44,8 +44,9 @@ def set_state(callback: Any, state: State) -> None:
     if hasattr(callback, "set_state"):
         callback.set_state(state)
         return
-    for name, value in state.items():
-        setattr(callback, name, value)
+    for name in _REMEMBERED.get(type(callback), ()):
+        if name in state:
+            setattr(callback, name, state[name])
 
 
 def untold(callbacks: Sequence[Any]) -> list[str]:

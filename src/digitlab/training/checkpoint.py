@@ -36,7 +36,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.finished = False
         self.epochs_done = 0
         self._others = list(callbacks)
-        self._states: list[dict[str, Any] | None] = []
+        self._remembered: list[tuple[Any, dict[str, Any]]] = []
 
     def restore(self, model: Any) -> None:
         """Put model, optimizer and history back to the last finished epoch, if there is a file.
@@ -49,15 +49,17 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         if not self.path.exists():
             return
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            # Opened here, since NumPy leaves a damaged archive open.
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
             record = json.loads(str(arrays.pop("record")[()]))
             _assign(_variables(model), arrays)
-            self._states = _decode(record["callbacks"], arrays)
+            states = _decode(record["callbacks"], arrays)
+            self._remembered = _match(self._others, [(name, state) for name, state in states], self.path)
             self.history[:] = record["history"]
             self.epochs_done = record["epochs_done"]
             self.finished = record["finished"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
             raise RunError(
                 f"{self.path}: expected this run's checkpoint, got: {error}",
                 hint="the file is damaged; train again with --overwrite",
@@ -65,9 +67,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Give the callbacks back what they remembered."""
-        for callback, state in zip(self._others, self._states, strict=False):
-            if state is not None:
-                callback_state.set_state(callback, state)
+        for callback, state in self._remembered:
+            callback_state.set_state(callback, state)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the file."""
@@ -75,13 +76,37 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.finished = bool(self.model.stop_training)
         arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(self.model))}
         record = {
-            "callbacks": _encode([callback_state.get_state(c) for c in self._others], arrays),
+            "callbacks": _encode([(_name(c), callback_state.get_state(c)) for c in self._others], arrays),
             "history": self.history,
             "epochs_done": self.epochs_done,
             "finished": self.finished,
         }
         with atomic_path(self.path) as temporary:
             np.savez(temporary, record=np.array(json.dumps(record)), **arrays)
+
+
+def _name(callback: Any) -> str:
+    return type(callback).__name__
+
+
+def _match(
+    callbacks: list[Any], states: list[tuple[str, dict[str, Any] | None]], path: Path
+) -> list[tuple[Any, dict[str, Any]]]:
+    """Each callback with its state: the first of a class gets the first state of that class, and so on."""
+    waiting = list(callbacks)
+    matched = []
+    for name, state in states:
+        if not state:
+            continue
+        callback = next((c for c in waiting if _name(c) == name), None)
+        if callback is None:
+            raise RunError(
+                f"{path}: expected the callbacks that the run was begun with, got none called {name}",
+                hint="pass the same callbacks again, or train again into a new folder",
+            )
+        waiting.remove(callback)
+        matched.append((callback, state))
+    return matched
 
 
 def _variables(model: Any) -> list[Any]:

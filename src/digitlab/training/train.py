@@ -62,9 +62,7 @@ def train(
         return _fit(split, config, None, available_cores(), callbacks, progress)
     folder = RunFolder(Path(out))
     with folder.lock():
-        run = train_in(folder, split, config, callbacks=callbacks, progress=progress)
-        folder.update_record(status="finished")
-        return run
+        return train_in(folder, split, config, callbacks=callbacks, progress=progress, last_stage=True)
 
 
 def train_in(
@@ -75,6 +73,7 @@ def train_in(
     about: dict[str, Any] | None = None,
     callbacks: Sequence[Any] = (),
     progress: Progress | None = None,
+    last_stage: bool = False,
 ) -> Run:
     """The training stage of a run whose folder the caller holds; see `train`.
 
@@ -85,14 +84,16 @@ def train_in(
         about: More to say of the data set in run.json, such as its note.
         callbacks: More Keras callbacks.
         progress: Called before the first epoch and after each.
+        last_stage: Whether the run is finished with this.
     """
     record = _open_record(folder, split, config, about or {})
+    earlier = sum(row["duration_s"] for row in folder.read_history())
     started = time.perf_counter()
     run = _fit(split, config, folder, record["machine"]["threads"], callbacks, progress)
     save_model(run.model, folder / "model.keras")
-    earlier = record["stages"].get("train", {}).get("duration_s", 0.0)
     stage = {"status": "finished", "duration_s": round(earlier + time.perf_counter() - started, 3)}
     folder.update_record(
+        status="finished" if last_stage else "running",
         stages={**record["stages"], "train": stage},
         epochs=len(run.history),
         best_epoch=run.best_epoch,
@@ -217,7 +218,7 @@ def _open_record(folder: RunFolder, split: Split, config: TrainConfig, about: di
             **about,
         },
         "versions": describe_versions(),
-        "machine": {**describe_machine(), "threads": available_cores()},
+        "machine": {**describe_machine(), "threads": adapter.use_threads(available_cores())},
         "stages": {"train": {"status": "running"}},
         "validation": None,
         "test": None,
@@ -236,7 +237,7 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
     asked = {
         "configuration": (record["config"], config.to_dict()),
         "training data": (record["dataset"]["train_fingerprint"], split.fingerprint),
-        "version of digitlab": (record["version"], VERSION),
+        "software": (_deciding(record["versions"]), _deciding(describe_versions())),
     }
     for what, (found, wanted) in asked.items():
         if found != wanted:
@@ -245,6 +246,11 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
                 hint="repeat the command it was begun with, add --overwrite, or choose another --out",
             )
     return record
+
+
+def _deciding(versions: dict[str, str]) -> dict[str, str | None]:
+    """The versions that sums and random numbers, and so the result, depend on."""
+    return {name: versions.get(name) for name in ("digitlab", "keras", "tensorflow", "numpy")}
 
 
 def _difference(found: Any, wanted: Any) -> str:
