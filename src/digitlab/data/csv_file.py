@@ -71,7 +71,14 @@ def _lines(file: IO[str], path: Path) -> Iterator[str]:
 
 
 def _is_header(row: list[str]) -> bool:
-    return any(not cell.strip().lstrip("-").replace(".", "", 1).isdigit() for cell in row[:3])
+    """Whether the first row is names: a known one among them, or hardly a number.
+
+    One odd cell does not make it a header: a damaged row of pixels must be told, not left out.
+    """
+    if any(cell.strip().lower() in LABEL_NAMES for cell in row):
+        return True
+    numbers = sum(cell.strip().lstrip("-").replace(".", "", 1).isdigit() for cell in row)
+    return numbers < len(row) / 2
 
 
 def _label_column(header: list[str]) -> int:

@@ -19,7 +19,9 @@ Progress = Callable[[str, int, int], None]
 PATIENCE_S = 4.0
 # Once a mirror has been heard from, a silence of this long ends the attempt.
 STALL_S = 10.0
-CHUNK_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 13
+# What a file may weigh beyond its decompressed content before it is cut off: it cannot be the file.
+SLACK_BYTES = 1 << 20
 
 
 def fetch(
@@ -91,9 +93,9 @@ def _try_mirror(attempt: _Attempt, url: str, name: str, expected: str, path: Pat
     """Fetch one file from one mirror; gives what went wrong, `None` if nothing did."""
     with tempfile.TemporaryDirectory(prefix="digitlab-") as scratch:
         received = Path(scratch) / name
-        download = _Download(url, received, name, attempt.progress)
+        download = _Download(url, received, name, SIZES[name] + SLACK_BYTES, attempt.progress)
         problem = download.wait(attempt.patience(mirrors_left))
-        attempt.heard = attempt.heard or download.first_byte.is_set()
+        attempt.heard = attempt.heard or download.answered.is_set()
         if problem is not None:
             return problem
         if checksum(received, SIZES[name]) != expected:
@@ -118,10 +120,12 @@ class _Download:
     It is also the progress bar that pooch's downloader reports to.
     """
 
-    def __init__(self, url: str, target: Path, name: str, progress: Progress | None) -> None:
-        self.first_byte = threading.Event()
-        self.total = 0
+    def __init__(self, url: str, target: Path, name: str, most_bytes: int, progress: Progress | None) -> None:
+        self.answered = threading.Event()
+        self._total = 0
         self._done_bytes = 0
+        self._most_bytes = most_bytes
+        self._ended = False
         self._name = name
         self._progress = progress
         self._error: Exception | None = None
@@ -131,30 +135,45 @@ class _Download:
         self._thread.start()
 
     def wait(self, patience_s: float) -> str | None:
-        """Wait for the end, but for a first byte no longer than `patience_s`; gives the problem, if any."""
+        """Wait for the end, but for an answer no longer than `patience_s`; gives the problem, if any."""
         give_up = time.monotonic() + patience_s
         while self._thread.is_alive():
             self._thread.join(0.02)
             now = time.monotonic()
-            waiting_for_first = not self.first_byte.is_set()
-            if (waiting_for_first and now > give_up) or (not waiting_for_first and now > self._last_byte + STALL_S):
+            answered = self.answered.is_set()
+            if now > (self._last_byte + STALL_S if answered else give_up):
                 self._abandoned = True
-                return "no answer" if waiting_for_first else "it stopped sending"
+                return "it stopped sending" if answered else "no answer"
         return None if self._error is None else _reason(self._error)
+
+    @property
+    def total(self) -> int:
+        """Bytes that the mirror has announced, 0 if it has not said."""
+        return self._total
+
+    @total.setter
+    def total(self, count: int) -> None:
+        """Told by pooch when the mirror has answered."""
+        self._total = count
+        self._last_byte = time.monotonic()
+        self.answered.set()
 
     def update(self, count: int) -> None:
         """Told by pooch after every chunk."""
+        if self._ended:
+            return
         if self._abandoned:
             raise TimeoutError("abandoned")  # ends the thread
-        self.first_byte.set()
         self._last_byte = time.monotonic()
         self._done_bytes += count
+        if self._done_bytes > self._most_bytes:
+            raise _TooLong
         if self._progress is not None:
-            self._progress(self._name, min(self._done_bytes, self.total or self._done_bytes), self.total)
+            self._progress(self._name, min(self._done_bytes, self._total or self._done_bytes), self._total)
 
     def reset(self) -> None:
-        """Told by pooch at the end, before it reports the whole once more."""
-        self._done_bytes = 0
+        """Told by pooch at the end; what it then reports once more is known."""
+        self._ended = True
 
     def close(self) -> None:
         """Told by pooch at the very end."""
@@ -174,6 +193,12 @@ class _Download:
             self._error = error
 
 
+class _TooLong(Exception):  # noqa: N818 - ends a download, never leaves this module
+    """More has come than the file can hold."""
+
+
 def _reason(error: Exception) -> str:
+    if isinstance(error, _TooLong):
+        return "it sent more than the file can hold"
     status = getattr(getattr(error, "response", None), "status_code", None)
     return f"HTTP status {status}" if status else f"cannot be reached ({type(error).__name__})"

@@ -50,8 +50,9 @@ def load_dataset(source: str | Path = "auto", *, progress: Progress | None = Non
         return load_sample()
     if name in KNOWN_SETS:
         return _load_known(KNOWN_SETS[name], progress)
-    path = Path(source)
-    return dataclasses.replace(_load_path(path), source=str(path.resolve()))
+    if not name:
+        raise _no_such(name)
+    return _load_path(Path(source), name)
 
 
 def _load_auto(progress: Progress | None) -> Dataset:
@@ -70,11 +71,14 @@ def _load_known(known: KnownSet, progress: Progress | None) -> Dataset:
     return dataclasses.replace(_from_idx(files, known.name, known.class_names), source=known.name)
 
 
-def _load_path(path: Path) -> Dataset:
-    if path.is_dir():
-        return _load_folder(path)
+def _load_path(source: Path, as_given: str) -> Dataset:
+    path = source.expanduser().resolve()
     if not path.exists():
-        raise _no_such(path)
+        raise _no_such(as_given)
+    return dataclasses.replace(_load_folder(path) if path.is_dir() else _load_file(path), source=str(path))
+
+
+def _load_file(path: Path) -> Dataset:
     name = path.name.lower()
     if name.endswith(CSV_SUFFIXES):
         return _with_test({"all": read_csv(path)}, path.name)
@@ -97,6 +101,7 @@ def _load_folder(folder: Path) -> Dataset:
         names = tuple(entry.name for entry in class_folders(train))
         parts = {"train": read_image_folder(train, names)}
         if test.is_dir():
+            _refuse_unknown_classes(test, names)
             parts["test"] = read_image_folder(test, names)
         return _with_test(parts, folder.name, names)
     if entries := class_folders(folder):
@@ -106,6 +111,14 @@ def _load_folder(folder: Path) -> Dataset:
         f"{folder}: expected IDX files, train.csv and test.csv, or class folders of pictures, found none",
         hint="see docs/data.md for the names and layouts that are recognised",
     )
+
+
+def _refuse_unknown_classes(test: Path, names: tuple[str, ...]) -> None:
+    if unknown := [entry.name for entry in class_folders(test) if entry.name not in names]:
+        raise DataError(
+            f"{test}: expected the classes of the training part, got also {', '.join(unknown[:5])}",
+            hint="every class needs a folder of training pictures",
+        )
 
 
 def _from_idx(files: Files, name: str, class_names: tuple[str, ...] | None) -> Dataset:
@@ -126,7 +139,8 @@ def _csv_pair(folder: Path) -> dict[str, Path]:
 def _with_test(parts: Parts, name: str, class_names: tuple[str, ...] | None = None) -> Dataset:
     """A data set of its parts; without a test part a fixed stratified fifth becomes it."""
     note = ""
-    parts = {"train" if part == "all" else part: pair for part, pair in parts.items()}
+    if "train" not in parts:
+        parts = {**parts, "train": parts["all"]}
     if "test" not in parts:
         images, labels = parts["train"]
         rest, held_out = stratified_indices(labels, TEST_SHARE, seed=0, name=name)
@@ -143,8 +157,8 @@ def _names_for(parts: Parts) -> tuple[str, ...]:
     return DIGIT_NAMES if classes <= len(DIGIT_NAMES) else tuple(str(label) for label in range(classes))
 
 
-def _no_such(path: Path) -> UsageError:
+def _no_such(name: str) -> UsageError:
     names = ["auto", SAMPLE, *KNOWN_SETS]
-    nearest = difflib.get_close_matches(str(path), names, n=1)
+    nearest = difflib.get_close_matches(name.lower(), names, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"a path, or one of {', '.join(names)}"
-    return UsageError(f"{path}: neither a known data set nor an existing path", hint=hint)
+    return UsageError(f"{name or 'an empty name'}: neither a known data set nor an existing path", hint=hint)

@@ -26,13 +26,18 @@ def read_npz(path: Path) -> dict[str, tuple[Images, Labels]]:
         DataError: No such archive or arrays, pickled objects, floats, or labels that are no class numbers.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise _not_npz(path, "a single array")
-            _refuse_bombs(path)
-            found = {part: _pair(archive, names, path) for part, names in _NAMES.items()}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise _not_npz(path, str(error)) from error
+            with archive:
+                _refuse_bombs(path)
+                found = {part: _pair(archive, names, path) for part, names in _NAMES.items()}
+    except DataError:
+        raise
+    except Exception as error:
+        # A damaged archive fails in zipfile, zlib, NumPy's header parser or its allocation, each in its own way.
+        raise _not_npz(path, f"a damaged one: {str(error) or type(error).__name__}") from error
     present = {part: pair for part, pair in found.items() if pair is not None}
     if "train" not in present and "all" not in present:
         raise _not_npz(path, "none of these names")
@@ -42,7 +47,7 @@ def read_npz(path: Path) -> dict[str, tuple[Images, Labels]]:
 def _pair(archive: Any, names: tuple[tuple[str, str], ...], path: Path) -> tuple[Images, Labels] | None:
     for images_name, labels_name in names:
         if images_name in archive and labels_name in archive:
-            images, labels = archive[images_name], archive[labels_name]
+            images, labels = (np.asarray(archive[name]) for name in (images_name, labels_name))
             if images.ndim == 2 and images.shape[1] == 784:
                 images = images.reshape(-1, 28, 28)
             check_images(images, f"{path}:{images_name}")

@@ -49,7 +49,10 @@ def compare(a: SupportsPredictProba, b: SupportsPredictProba, split: Split) -> C
     Raises:
         ModelError: One of them gives something else than `n` rows of `k` probabilities.
     """
-    return compare_probabilities(split.labels, a.predict_proba(split.images), b.predict_proba(split.images))
+    probabilities = [classifier.predict_proba(split.images) for classifier in (a, b)]
+    for given in probabilities:
+        check_probabilities(given, len(split), split.num_classes)
+    return compare_probabilities(split.labels, *probabilities)
 
 
 def compare_probabilities(y_true: Labels, a: Probabilities, b: Probabilities) -> Comparison:

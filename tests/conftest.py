@@ -1,0 +1,49 @@
+"""Where the real data sets are found, and a cache that is nobody's."""
+
+import gzip
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+# SHA-256 of the decompressed t10k-labels-idx1-ubyte: small, and enough to tell the two sets apart.
+TEST_LABELS = {
+    "mnist": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    "fashion-mnist": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Keep every test out of the user's cache."""
+    monkeypatch.setenv("DIGITLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def real_mnist():
+    """The folder with MNIST's four IDX files."""
+    return _folder_of("mnist")
+
+
+@pytest.fixture(scope="session")
+def real_fashion_mnist():
+    """The folder with Fashion-MNIST's four IDX files."""
+    return _folder_of("fashion-mnist")
+
+
+def _folder_of(name):
+    shared = Path(__file__).parents[2] / "shared" / name
+    root = os.environ.get("DIGITLAB_DATA")
+    candidates = [Path(root), Path(root) / name, shared] if root else [shared]
+    for folder in candidates:
+        if _checksum_of_test_labels(folder) == TEST_LABELS[name]:
+            return folder.resolve()
+    pytest.skip(f"{name} is neither in DIGITLAB_DATA nor at {shared}")
+
+
+def _checksum_of_test_labels(folder):
+    plain, zipped = folder / "t10k-labels-idx1-ubyte", folder / "t10k-labels-idx1-ubyte.gz"
+    if plain.is_file():
+        return hashlib.sha256(plain.read_bytes()).hexdigest()
+    return hashlib.sha256(gzip.decompress(zipped.read_bytes())).hexdigest() if zipped.is_file() else None
