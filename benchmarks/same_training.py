@@ -1,10 +1,10 @@
 """Is the compiled epoch the same training as plain `fit`? Many seeds each, the document's procedure, test scores.
 
-    python benchmarks/same_training.py [--data mnist] [--seeds 20] [--lanes 2]
+    python benchmarks/same_training.py [--data mnist] [--seeds 20]
 
 The rows stand in same_training.csv; rows that are there are not measured again (delete the file to begin
 anew). It rewrites the section "The same training" of RESULTS.md. Seconds are not measured here, so that
-several lanes may run side by side.
+there is a lane for every core, each run keeping to its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import argparse
 import csv
 import json
 import math
+import os
+import queue
 import statistics
 import subprocess
 import sys
@@ -26,15 +28,17 @@ from results import machine_line, write_section
 
 ROWS = Path(__file__).with_suffix(".csv")
 COLUMNS = ("side", "seed", "epochs", "validation_accuracy", "test_accuracy", "test_loss")
-OURS, PLAIN = "digitlab", "plain fit"
+OURS, PLAIN, SEEDED = "digitlab", "plain fit", "plain fit after set_random_seed"
+# Enough to show that seeding TensorFlow makes `fit` another training; see peers/common.py.
+SEEDED_SEEDS = 8
 
 
-def measure_ours(data: str, seed: int) -> dict[str, float]:
+def measure_ours(data: str, seed: int, core: int) -> dict[str, float]:
     """One run of the command line, in a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "digitlab", "train", "--preset", "document", "--data", data]
         command += ["--seed", str(seed), "--json", "--out", f"{folder}/run"]
-        summary = json.loads(run(command))
+        summary = json.loads(run(command, core))
     return {
         "epochs": summary["epochs"],
         "validation_accuracy": summary["validation"]["accuracy"],
@@ -43,16 +47,21 @@ def measure_ours(data: str, seed: int) -> dict[str, float]:
     }
 
 
-def measure_plain(data: str, seed: int) -> dict[str, float]:
+def measure_plain(data: str, seed: int, core: int, *more: str) -> dict[str, float]:
     """One process of plain Keras."""
     script = Path(__file__).parent / "peers" / "plain_procedure.py"
-    command = [sys.executable, str(script), "--data", data, "--seed", str(seed), "--most-epochs", "50"]
-    return dict(json.loads(run(command).splitlines()[-1]))
+    command = [sys.executable, str(script), "--data", data, "--seed", str(seed), "--most-epochs", "50", *more]
+    return dict(json.loads(run(command, core).splitlines()[-1]))
 
 
-def run(command: list[str]) -> str:
-    """Standard output of a command that must succeed."""
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+def run(command: list[str], core: int) -> str:
+    """Standard output of a command that must succeed, kept to one core."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    os.sched_setaffinity(process.pid, {core})
+    output, _ = process.communicate()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return output
 
 
 def read_rows() -> list[dict[str, str]]:
@@ -85,7 +94,7 @@ def welch_interval(a: list[float], b: list[float]) -> tuple[float, float]:
 
 def body(rows: list[dict[str, str]], data: str) -> str:
     """The section's text."""
-    sides = {side: [row for row in rows if row["side"] == side] for side in (OURS, PLAIN)}
+    sides = {side: [row for row in rows if row["side"] == side] for side in (OURS, PLAIN, SEEDED)}
     lines = [
         "| | seeds | epochs | validation accuracy | test accuracy | test loss |",
         "|---|---|---|---|---|---|",
@@ -101,19 +110,22 @@ def body(rows: list[dict[str, str]], data: str) -> str:
             digits = 2 if unit else 4
             cells.append(f"{statistics.mean(values):.{digits}f}{unit} ± {statistics.stdev(values):.{digits}f}")
         lines.append(f"| {' | '.join(cells)} |")
-    accuracies = [[100 * float(row["test_accuracy"]) for row in own] for own in sides.values()]
+    accuracies = [[100 * float(row["test_accuracy"]) for row in sides[side]] for side in (OURS, PLAIN)]
     low, high = welch_interval(*accuracies)
     contains = "contains" if low <= 0 <= high else "does not contain"
     table = "\n".join(lines)
     return f"""
 The document's procedure, 784-256-128-10 at batch 32 with early stopping, once by `digitlab train` and once by
 `Sequential.fit` with Keras' own callbacks, each seed with its own stratified split. Mean ± standard deviation
-over seeds; the rows are in same_training.csv.
+over seeds, every run on one thread; the rows are in same_training.csv.
 
 {table}
 
 Difference of the mean test accuracies: {accuracies_difference(accuracies):+.3f} points, 95 % interval
 {low:+.3f} to {high:+.3f} (Welch), which {contains} 0.
+
+`keras.utils.set_random_seed` is not called in the second row: on the TensorFlow backend it makes `fit` see
+every epoch in the same order, as the third row shows.
 
 {machine_line(("tensorflow", "keras", "numpy"))}
 Command: `python benchmarks/same_training.py --data {data} --seeds {max(len(own) for own in sides.values())}`
@@ -130,16 +142,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--lanes", type=int, default=2)
     options = parser.parse_args()
     done = {(row["side"], int(row["seed"])) for row in read_rows()}
-    missing = [(side, seed) for seed in range(options.seeds) for side in (PLAIN, OURS) if (side, seed) not in done]
+    seeds = {PLAIN: options.seeds, OURS: options.seeds, SEEDED: min(options.seeds, SEEDED_SEEDS)}
+    wanted = [(side, seed) for seed in range(options.seeds) for side in seeds if seed < seeds[side]]
+    missing = [job for job in wanted if job not in done]
+
+    measures = {
+        OURS: measure_ours,
+        PLAIN: measure_plain,
+        SEEDED: lambda data, seed, core: measure_plain(data, seed, core, "--set-random-seed"),
+    }
+    cores: queue.Queue[int] = queue.Queue()
+    for core in sorted(os.sched_getaffinity(0)):
+        cores.put(core)
 
     def measure(job: tuple[str, int]) -> None:
         side, seed = job
-        add_row(side, seed, (measure_ours if side == OURS else measure_plain)(options.data, seed))
+        core = cores.get()
+        try:
+            add_row(side, seed, measures[side](options.data, seed, core))
+        finally:
+            cores.put(core)
 
-    with ThreadPoolExecutor(options.lanes) as lanes:
+    with ThreadPoolExecutor(cores.qsize()) as lanes:
         list(lanes.map(measure, missing))
     write_section("The same training", body(read_rows(), options.data))
 

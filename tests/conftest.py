@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ TEST_LABELS = {
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
-    """Keep every test out of the user's cache."""
-    monkeypatch.setenv("DIGITLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+    """Keep every test out of the user's cache, in a folder of its own that is made when something is put there."""
+    monkeypatch.setenv("DIGITLAB_CACHE", str(tmp_path_factory.getbasetemp() / "caches" / uuid.uuid4().hex))
 
 
 @pytest.fixture(scope="session")

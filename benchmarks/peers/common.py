@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from dataclasses import dataclass, field
 
@@ -54,14 +55,28 @@ class Course:
         print(json.dumps({"seconds": self.seconds, "elapsed": self.elapsed, "accuracies": self.accuracies}))
 
 
+def seed_initial_weights(seed: int) -> None:
+    """Seed what Keras draws initial weights from, and leave TensorFlow's generator alone.
+
+    `keras.utils.set_random_seed` would seed that too, and `fit` on the TensorFlow backend then shuffles
+    every epoch into the same order: its `tf.random.shuffle` begins anew with each iterator.
+    """
+    random.seed(seed)
+
+
 def arguments() -> argparse.Namespace:
     """What the benchmark tells every peer."""
+    return argument_parser().parse_args()
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """The options that every peer understands."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default="auto")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most-epochs", type=int, default=12)
-    return parser.parse_args()
+    return parser
 
 
 def images(data: str, seed: int, *, scaled: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Keras as its documentation shows it: `Sequential.fit` on arrays. The backend is Keras' own choice."""
 
-from common import HIDDEN, LEARNING_RATE, Course, arguments, images
+from common import HIDDEN, LEARNING_RATE, Course, arguments, images, seed_initial_weights
 
 options = arguments()
 course = Course(options.most_epochs)
@@ -8,7 +8,7 @@ x, y, val_x, val_y = images(options.data, options.seed, scaled=True)
 
 import keras  # noqa: E402
 
-keras.utils.set_random_seed(options.seed)
+seed_initial_weights(options.seed)
 layers = [keras.Input((784,)), *(keras.layers.Dense(units, "relu") for units in HIDDEN)]
 model = keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
 model.compile(keras.optimizers.Adam(LEARNING_RATE), "categorical_crossentropy", metrics=["accuracy"])

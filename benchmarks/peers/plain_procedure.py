@@ -5,17 +5,22 @@ Prints one JSON object: epochs, validation accuracy, test accuracy and test loss
 
 import json
 
-from common import HIDDEN, LEARNING_RATE, arguments, images
+from common import HIDDEN, LEARNING_RATE, argument_parser, images, seed_initial_weights
 
 from digitlab.data import load_dataset
 
-options = arguments()
+parser = argument_parser()
+parser.add_argument("--set-random-seed", action="store_true")
+options = parser.parse_args()
 x, y, val_x, val_y = images(options.data, options.seed, scaled=True)
 test = load_dataset(options.data).test
 
 import keras  # noqa: E402
 
-keras.utils.set_random_seed(options.seed)
+if options.set_random_seed:
+    keras.utils.set_random_seed(options.seed)
+else:
+    seed_initial_weights(options.seed)
 layers = [keras.Input((784,)), *(keras.layers.Dense(units, "relu") for units in HIDDEN)]
 model = keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
 model.compile(keras.optimizers.Adam(LEARNING_RATE), "categorical_crossentropy", metrics=["accuracy"])

@@ -198,8 +198,12 @@ def test_mirrors_that_never_answer_are_given_up_within_the_patience_in_all(silen
 
 
 def test_a_mirror_behind_one_that_never_answers_still_gets_its_turn(serve, silent_ports, tmp_path, monkeypatch):
+    def send_after_a_while(handler):
+        time.sleep(0.2)
+        send_file(handler)
+
     monkeypatch.setattr("digitlab.data.fetch.PATIENCE_S", 1.5)
-    assert_is_whole(fetch(tiny(silent_ports[0], serve().url), tmp_path))
+    assert_is_whole(fetch(tiny(silent_ports[0], serve(send_after_a_while).url), tmp_path))
 
 
 def test_a_mirror_that_stops_halfway_is_left_for_the_next(serve, tmp_path, monkeypatch):

@@ -211,7 +211,7 @@ contents = st.binary(max_size=64) | st.builds(lambda a, b: a + b, headers, st.bi
 @example(content=b"", zipped=False)
 @example(content=b"\x1f\x8b", zipped=False)
 @example(content=images_file(0, b""), zipped=True)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_any_bytes_are_an_array_or_a_data_error(scratch, content, zipped):
     scratch.write_bytes(gzip.compress(content) if zipped else content)
     for read, dimensions in ((read_idx_images, 3), (read_idx_labels, 1)):
@@ -224,7 +224,7 @@ ZIPPED = gzip.compress(images_file(1, noise(784)))
 
 
 @given(position=st.integers(0, len(ZIPPED) - 1), value=st.integers(0, 255))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_gzip_file_with_one_byte_changed_gives_its_images_or_a_data_error(scratch, position, value):
     damaged = bytearray(ZIPPED)
     damaged[position] = value

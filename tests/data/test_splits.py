@@ -146,7 +146,7 @@ def test_two_splits_with_different_classes_are_no_data_set():
 def test_the_fingerprint_changes_with_any_pixel(image, row, column, difference):
     images, labels = numbered(5)
     changed = images.copy()
-    changed[image, row, column] += np.uint8(difference)
+    changed[image, row, column] ^= np.uint8(difference)
     assert Split(changed, labels).fingerprint != Split(images, labels).fingerprint
 
 

@@ -138,7 +138,7 @@ def test_precision_and_recall_are_those_worked_out_by_hand():
 
 
 @given(classified)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_the_scores_are_scikit_learns(data):
     y_true, probabilities = data
     classes = probabilities.shape[1]
@@ -153,7 +153,7 @@ def test_the_scores_are_scikit_learns(data):
 
 
 @given(classified)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_whatever_is_scored_the_figures_agree_with_each_other(data):
     y_true, probabilities = data
     evaluation = evaluate_probabilities(y_true, probabilities, class_names=names(probabilities.shape[1]))
@@ -219,7 +219,7 @@ def test_probabilities_are_left_as_they_were_given():
 
 
 @given(classified)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_an_evaluation_survives_the_way_through_json(data):
     y_true, probabilities = data
     evaluation = evaluate_probabilities(

@@ -12,7 +12,7 @@ PARTS = {"train": "train", "test": "t10k"}
 
 
 def find_idx_files(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Images and labels of ``train`` and ``test``, as far as they are there, in `folder` or its ``raw``."""
+    """Images and labels of ``train`` and ``test``, as far as they are there, in `folder` or where torchvision puts them."""
     found = {}
     for part, prefix in PARTS.items():
         images, labels = (_find(folder, prefix, kind) for kind in ("images-idx3", "labels-idx1"))
@@ -42,7 +42,7 @@ def read_idx_pair(images_path: Path, labels_path: Path) -> tuple[Images, Labels]
 
 def _find(folder: Path, prefix: str, kind: str) -> Path | None:
     # LeCun's own archives unpack to a dot where everybody else has a dash.
-    for place in (folder, folder / "raw"):
+    for place in (folder, folder / "raw", folder / "MNIST" / "raw"):
         for name in (f"{prefix}-{kind}-ubyte", f"{prefix}-{kind.replace('-idx', '.idx')}-ubyte"):
             for path in (place / name, place / f"{name}.gz"):
                 if path.is_file():
