@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False)
+# Lines are broken at words for people at a terminal, and left whole for files and programs.
+stderr.soft_wrap = not stderr.is_terminal
 stdout = Console(highlight=False)
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from digitlab.cli.console import print_json, stderr, stdout
-from digitlab.cli.dataset import DownloadBars, download_bars, load_with_progress
+from digitlab.cli.dataset import DownloadBars, load_with_progress
 from digitlab.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def fetch(name: Name = "mnist") -> None:
     from digitlab.data.places import cache_folder
 
     known = _known(name)
-    with download_bars() as bars:
-        place = fetch_set(known, cache_folder(), progress=DownloadBars(bars))
+    with DownloadBars() as bars:
+        place = fetch_set(known, cache_folder(), progress=bars)
     stdout.print(str(place), markup=False, soft_wrap=True)
 
 

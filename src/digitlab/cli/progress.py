@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from digitlab.cli.console import percent, stderr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from digitlab.training import EpochProgress
 
 
-@contextlib.contextmanager
-def epoch_progress() -> Iterator[Callable[[EpochProgress], None]]:
-    """A function to call after every epoch. Without a terminal only the lines are printed."""
-    columns = (
-        TextColumn("  training"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[remaining]}"),
-    )
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
-        task = bar.add_task("training", total=None, remaining="")
+class EpochBar:
+    """To be called after every epoch. Without a terminal only the lines are printed."""
 
-        def show(progress: EpochProgress) -> None:
-            if progress.row:
-                stderr.print(_line(progress))
-            remaining = "" if progress.remaining_s is None else f"at most {progress.remaining_s:.0f} s left"
-            bar.update(task, total=progress.epochs, completed=progress.epoch, remaining=remaining)
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("  training"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[remaining]}"),
+        )
+        self._bars = Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
+        self._task = self._bars.add_task("training", total=None, remaining="compiling")
 
-        yield show
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def __call__(self, progress: EpochProgress) -> None:
+        """Show the epoch that has ended."""
+        if progress.row:
+            stderr.print(_line(progress))
+        remaining = progress.remaining_s
+        words = "compiling" if remaining is None else f"at most {remaining:.0f} s left"
+        self._bars.update(self._task, total=progress.epochs, completed=progress.epoch, remaining=words)
+
+    def end(self) -> None:
+        """Training is over; the bar would only say how many epochs were not needed."""
+        self._bars.update(self._task, visible=False)
 
 
 def _line(progress: EpochProgress) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from digitlab.cli.console import interval, percent, print_json, stderr
 from digitlab.cli.dataset import load_with_progress
-from digitlab.cli.progress import epoch_progress
+from digitlab.cli.progress import EpochBar
 from digitlab.config import TrainConfig, load_config_file, load_preset
 from digitlab.errors import UsageError
 
@@ -81,15 +81,21 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
     )
     shape = _shape(config, dataset.train.num_classes)
     stderr.print(f"[bold]{escape(config.preset)}[/bold]: {shape} -> {escape(str(path))}")
-    with epoch_progress() as progress:
+    with EpochBar() as bar:
+
+        def begin(stage: str) -> None:
+            stderr.print(f"[dim]{_STAGES[stage]}[/dim]")
+            if stage != "train":
+                bar.end()
+
         try:
             return train_and_report(
                 dataset,
                 config,
                 path,
                 overwrite=overwrite,
-                progress=progress,
-                on_stage=lambda stage: stderr.print(f"[dim]{_STAGES[stage]}[/dim]"),
+                progress=bar,
+                on_stage=begin,
             )
         except KeyboardInterrupt:
             stderr.print(

@@ -12,7 +12,7 @@ PARTS = {"train": "train", "test": "t10k"}
 
 
 def find_idx_files(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Images and labels of ``train`` and ``test``, as far as they are there, in `folder` or where torchvision puts them."""
+    """Images and labels of ``train`` and ``test``, as far as they are there; also where torchvision puts them."""
     found = {}
     for part, prefix in PARTS.items():
         images, labels = (_find(folder, prefix, kind) for kind in ("images-idx3", "labels-idx1"))
