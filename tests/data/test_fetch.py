@@ -369,3 +369,12 @@ def test_two_processes_at_once_end_with_one_good_copy(serve, tmp_path):
             assert (process.returncode, err) == (0, "")
     assert server.requests.count("/tiny-images.gz") == 2
     assert_is_whole(cache / "tiny")
+
+
+def test_an_error_of_the_progress_function_is_the_callers_own(serve, tmp_path):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fetch(tiny(serve().url), tmp_path, progress=fail)
+    assert files_in(tmp_path) == []

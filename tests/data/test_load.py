@@ -68,7 +68,7 @@ def assert_is_the_written_set(dataset):
 # IDX folders
 
 
-@pytest.mark.parametrize("inside", ["", "raw"], ids=["beside each other", "as torchvision's MNIST/raw"])
+@pytest.mark.parametrize("inside", ["", "raw", "MNIST/raw"], ids=["beside each other", "MNIST", "torchvision's root"])
 @pytest.mark.parametrize("pattern", ["{}-{}-idx{}-ubyte", "{}-{}.idx{}-ubyte"], ids=["dash", "dot"])
 @pytest.mark.parametrize("suffix", ["", ".gz"], ids=["plain", "gzipped"])
 def test_four_idx_files_are_found_in_every_usual_layout(tmp_path, inside, pattern, suffix):

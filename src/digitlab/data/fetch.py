@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 import threading
 import time
@@ -50,6 +51,7 @@ def fetch(
     """
     target = folder / known.name
     attempt = _Attempt(list(known.mirrors if mirrors is None else mirrors), progress)
+    importlib.import_module("pooch")  # now, so that it is not the first mirror whose time it takes
     for name, expected in known.checksums.items():
         path = target / name
         if not (path.is_file() and checksum(path, SIZES[name]) == expected):
@@ -129,6 +131,7 @@ class _Download:
         self._name = name
         self._progress = progress
         self._error: Exception | None = None
+        self._progress_error: BaseException | None = None
         self._abandoned = False
         self._last_byte = time.monotonic()
         self._thread = threading.Thread(target=self._run, args=(url, target), daemon=True)
@@ -144,7 +147,16 @@ class _Download:
             if now > (self._last_byte + STALL_S if answered else give_up):
                 self._abandoned = True
                 return "it stopped sending" if answered else "no answer"
+        if self._progress_error is not None:
+            raise self._progress_error
         return None if self._error is None else _reason(self._error)
+
+    def _tell(self, progress: Progress) -> None:
+        try:
+            progress(self._name, min(self._done_bytes, self._total or self._done_bytes), self._total)
+        except BaseException as error:
+            self._progress_error = error  # the caller's own, to be raised to the caller
+            raise
 
     @property
     def total(self) -> int:
@@ -169,7 +181,7 @@ class _Download:
         if self._done_bytes > self._most_bytes:
             raise _TooLong
         if self._progress is not None:
-            self._progress(self._name, min(self._done_bytes, self._total or self._done_bytes), self._total)
+            self._tell(self._progress)
 
     def reset(self) -> None:
         """Told by pooch at the end; what it then reports once more is known."""
@@ -179,10 +191,10 @@ class _Download:
         """Told by pooch at the very end."""
 
     def _run(self, url: str, target: Path) -> None:
-        try:
-            from pooch import HTTPDownloader
+        import pooch
 
-            downloader = HTTPDownloader(
+        try:
+            downloader = pooch.HTTPDownloader(
                 progressbar=self,
                 chunk_size=CHUNK_BYTES,
                 timeout=STALL_S,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 from pathlib import Path
 
 from digitlab.data.csv_file import read_csv
@@ -72,8 +73,10 @@ def _load_known(known: KnownSet, progress: Progress | None) -> Dataset:
 
 
 def _load_path(source: Path, as_given: str) -> Dataset:
-    path = source.expanduser().resolve()
-    if not path.exists():
+    # Not `Path.resolve`: a link is judged by its own name. And os.path, unlike pathlib, takes a path that
+    # cannot be (a null byte, no such user) for one that is not there.
+    path = Path(os.path.abspath(os.path.expanduser(source)))  # noqa: PTH100, PTH111
+    if not os.path.exists(path):  # noqa: PTH110
         raise _no_such(as_given)
     return dataclasses.replace(_load_folder(path) if path.is_dir() else _load_file(path), source=str(path))
 
