@@ -7,6 +7,11 @@ import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Two workers share the cores with whatever else runs there: how long an example takes says nothing.
+settings.register_profile("digitlab", deadline=None)
+settings.load_profile("digitlab")
 
 # SHA-256 of the decompressed t10k-labels-idx1-ubyte: small, and enough to tell the two sets apart.
 TEST_LABELS = {
