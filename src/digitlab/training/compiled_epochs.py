@@ -30,8 +30,10 @@ _IMAGE_BY_IMAGE = (
     keras.layers.ReLU,
     keras.layers.Softmax,
 )
-# More pieces than two were never measured, and each costs a pass over the gradients.
+# More pieces than two were never measured, and each costs a pass over the gradients, which smaller
+# pieces than this do not earn back.
 _MOST_PIECES = 2
+_SMALLEST_PIECE = 64
 
 
 class CompiledEpochs:
@@ -51,7 +53,7 @@ class CompiledEpochs:
         self.model = model
         self.batch_size = batch_size
         divisible = all(type(layer) in _IMAGE_BY_IMAGE for layer in model.layers)
-        self.parts = min(threads, _MOST_PIECES, batch_size) if divisible else 1
+        self.parts = max(1, min(threads, _MOST_PIECES, batch_size // _SMALLEST_PIECE)) if divisible else 1
         self._steps = {
             "train_step": adapter.make_train_step(model, batch_size, self.parts),
             "test_step": adapter.make_test_step(model),
