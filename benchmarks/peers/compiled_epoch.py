@@ -11,7 +11,6 @@ import numpy as np  # noqa: E402
 from digitlab.config import TrainConfig  # noqa: E402
 from digitlab.model import build_mlp  # noqa: E402
 from digitlab.model.backend import keras  # noqa: E402
-from digitlab.runs import available_cores  # noqa: E402
 from digitlab.training import CompiledEpochs  # noqa: E402
 
 
@@ -31,7 +30,7 @@ class Clock(keras.callbacks.Callback):
 config = TrainConfig(batch_size=options.batch_size, seed=options.seed)
 model = build_mlp(config, 10)
 one_hot = np.eye(10, dtype=np.float32)
-CompiledEpochs(model, batch_size=config.batch_size, threads=available_cores()).fit(
+CompiledEpochs(model, batch_size=config.batch_size).fit(
     x,
     one_hot[y],
     epochs=options.most_epochs,

@@ -59,24 +59,14 @@ OPTIMIZERS = {
 }
 
 
-@pytest.fixture
-def small_pieces(monkeypatch):
-    """Batches as small as these tests' are cut into pieces too."""
-    monkeypatch.setattr("digitlab.training.compiled_epochs._SMALLEST_PIECE", 4)
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.usefixtures("small_pieces")
-def test_it_ends_with_the_weights_of_plain_fit_on_the_same_batches(dtype, optimizer, threads):
+def test_it_ends_with_the_weights_of_plain_fit_on_the_same_batches(dtype, optimizer):
     x, y = problem()
     plain, compiled = network(OPTIMIZERS[optimizer]()), network(OPTIMIZERS[optimizer]())
     assert {w.dtype for w in plain.get_weights()} == {np.dtype(dtype)}
     before = [w.copy() for w in plain.get_weights()]
     expected = batch_by_batch(plain, x, y)
-    epochs = CompiledEpochs(compiled, batch_size=BATCH, threads=threads)
-    assert epochs.parts == threads
-    history = epochs.fit(x, y, epochs=EPOCHS, seed=SEED)
+    history = CompiledEpochs(compiled, batch_size=BATCH).fit(x, y, epochs=EPOCHS, seed=SEED)
     tolerance = {"float32": 1e-4, "float64": 1e-9}[dtype]
     moved = max(np.abs(a - b).max() for a, b in zip(before, plain.get_weights(), strict=True))
     assert moved > 100 * tolerance, "a training that moves nothing would prove nothing"
@@ -97,7 +87,6 @@ def test_validation_scores_are_those_of_evaluate_on_the_same_images():
     assert history.history["val_accuracy"][0] == pytest.approx(accuracy, abs=1e-6)
 
 
-@pytest.mark.usefixtures("small_pieces")
 def test_sample_and_class_weights_act_as_in_plain_fit():
     x, y = problem()
     weights = np.linspace(0.1, 2, COUNT, dtype="float32")
@@ -105,22 +94,19 @@ def test_sample_and_class_weights_act_as_in_plain_fit():
     both = weights * np.array([by_class.get(label, 1.0) for label in y.argmax(1)], dtype="float32")
     plain, compiled = network("adam"), network("adam")
     batch_by_batch(plain, x, y, weights=both)
-    CompiledEpochs(compiled, batch_size=BATCH, threads=2).fit(
+    CompiledEpochs(compiled, batch_size=BATCH).fit(
         x, y, epochs=EPOCHS, seed=SEED, sample_weight=weights, class_weight=by_class
     )
     for ours, theirs in zip(compiled.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=0)
 
 
-@pytest.mark.usefixtures("small_pieces")
 def test_batch_normalisation_keeps_the_statistics_of_whole_batches():
     x, y = problem()
     plain = network("adam", [keras.layers.BatchNormalization()])
     compiled = network("adam", [keras.layers.BatchNormalization()])
     batch_by_batch(plain, x, y)
-    epochs = CompiledEpochs(compiled, batch_size=BATCH, threads=2)
-    assert epochs.parts == 1
-    epochs.fit(x, y, epochs=EPOCHS, seed=SEED)
+    CompiledEpochs(compiled, batch_size=BATCH).fit(x, y, epochs=EPOCHS, seed=SEED)
     for ours, theirs in zip(compiled.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=1e-3)
 

@@ -18,23 +18,6 @@ from digitlab.errors import UsageError
 from digitlab.model.backend import keras
 from digitlab.training import tensorflow_epoch as adapter
 
-# Layers that treat every image by itself, so that a batch may be worked on in pieces. Batch
-# normalisation, for one, is not here: its statistics are the whole batch's.
-_IMAGE_BY_IMAGE = (
-    keras.layers.InputLayer,
-    keras.layers.Rescaling,
-    keras.layers.Flatten,
-    keras.layers.Reshape,
-    keras.layers.Dense,
-    keras.layers.Activation,
-    keras.layers.ReLU,
-    keras.layers.Softmax,
-)
-# More pieces than two were never measured, and each costs a pass over the gradients, which smaller
-# pieces than this do not earn back.
-_MOST_PIECES = 2
-_SMALLEST_PIECE = 64
-
 
 class CompiledEpochs:
     """Trains one compiled Keras model an epoch at a time, each epoch one XLA program.
@@ -46,16 +29,13 @@ class CompiledEpochs:
     Args:
         model: Compiled and built.
         batch_size: Images per update.
-        threads: How many cores may work on one batch.
     """
 
-    def __init__(self, model: Any, *, batch_size: int, threads: int = 1) -> None:
+    def __init__(self, model: Any, *, batch_size: int) -> None:
         self.model = model
         self.batch_size = batch_size
-        divisible = all(type(layer) in _IMAGE_BY_IMAGE for layer in model.layers)
-        self.parts = max(1, min(threads, _MOST_PIECES, batch_size // _SMALLEST_PIECE)) if divisible else 1
         self._steps = {
-            "train_step": adapter.make_train_step(model, batch_size, self.parts),
+            "train_step": adapter.make_train_step(model, batch_size),
             "test_step": adapter.make_test_step(model),
         }
         self._programs: dict[str, Any] = {"train_function": None, "test_function": None}
@@ -120,7 +100,7 @@ class CompiledEpochs:
         """The model with whole-epoch steps and the programs compiled from them; as before afterwards."""
         model = self.model
         before = {name: getattr(model, name) for name in (*self._programs, "jit_compile")}
-        for name, value in (*self._steps.items(), *self._programs.items(), ("jit_compile", True)):
+        for name, value in (*self._steps.items(), *self._programs.items(), ("jit_compile", False)):  # the step compiles what is worth it
             setattr(model, name, value)
         try:
             yield

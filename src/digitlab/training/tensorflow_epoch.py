@@ -7,7 +7,7 @@ program, so that nothing of Python, of data adapters or of callbacks runs betwee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,52 +43,68 @@ def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last:
         last: One more than the number of the last epoch.
     """
     count = len(arrays[0])
-
-    def orders() -> Iterator[npt.NDArray[np.int32]]:
-        for epoch in range(first, last):
-            yield order_of_epoch(epoch)
-
-    stream = tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec((count,), tf.int32))
     whole = tuple(tf.constant(array) for array in arrays)
-    # Keras refuses an element of four; the weights travel beside the labels.
-    return stream.map(lambda order: ((whole[0], order), whole[1:]))
+
+    def element(epoch: Any) -> Any:
+        order = tf.numpy_function(lambda number: order_of_epoch(int(number)), [epoch], tf.int32)
+        # Keras refuses an element of four; the weights travel beside the labels.
+        return (whole[0], tf.ensure_shape(order, (count,))), whole[1:]
+
+    # Not `from_generator`: the epoch behind it then runs at little more than one core's speed.
+    return _plain(tf.data.Dataset.range(first, last).map(element))
 
 
 def whole_set(arrays: tuple[Any, ...]) -> Any:
     """A `tf.data.Dataset` whose one element is the whole validation set."""
-    return tf.data.Dataset.from_tensors(tuple(tf.constant(array) for array in arrays))
+    return _plain(tf.data.Dataset.from_tensors(tuple(tf.constant(array) for array in arrays)))
 
 
-def make_train_step(model: Any, batch_size: int, parts: int) -> Callable[[Any], Logs]:
+def _plain(dataset: Any) -> Any:
+    """The data set without the thread that tunes it: there is nothing to tune, and its end is waited for."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def make_train_step(model: Any, batch_size: int) -> Callable[[Any], Logs]:
     """A ``train_step`` that trains on one whole epoch.
+
+    The loop over whole batches is compiled. The last, smaller batch, if there is one, is an ordinary step
+    behind it: compiling its shape too would take longer than it can ever save.
 
     Args:
         model: Compiled; its loss, metrics and optimizer are used through Keras' own methods.
         batch_size: Images per update. The last update of an epoch takes what is left over.
-        parts: Into how many pieces each batch's forward and backward pass are cut, so that as many
-            cores work side by side; their gradients are added up before the one update. Above 1 only
-            where a batch's images do not see each other.
     """
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
+    def whole_batches(arrays: tuple[Any, ...], order: Any) -> None:
+        def one_batch(step: Any) -> Any:
+            _update(model, _take(arrays, tf.slice(order, [step * batch_size], [batch_size])))
+            return step + 1
+
+        steps = int(order.shape[0]) // batch_size
+        tf.while_loop(lambda step: step < steps, one_batch, [tf.constant(0)])
 
     def train_step(data: Any) -> Logs:
         (x, order), rest = data
-        steps, left_over = divmod(int(order.shape[0]), batch_size)
-
-        def one_batch(step: Any) -> Any:
-            indices = tf.slice(order, [step * batch_size], [batch_size])
-            _update(model, (x, *rest), indices, _piece_sizes(batch_size, parts))
-            return step + 1
-
-        tf.while_loop(lambda step: step < steps, one_batch, [tf.constant(0)])
+        arrays = (x, *rest)
+        left_over = int(order.shape[0]) % batch_size
+        whole = int(order.shape[0]) - left_over
+        if whole:
+            whole_batches(arrays, order[:whole])
         if left_over:
-            _update(model, (x, *rest), order[-left_over:], _piece_sizes(left_over, parts))
+            _update(model, _take(arrays, order[whole:]))
         return dict(model.get_metrics_result())
 
     return train_step
 
 
 def make_test_step(model: Any) -> Callable[[Any], Logs]:
-    """A ``test_step`` that scores a whole set in chunks, inside one program."""
+    """A ``test_step`` that scores a whole set in chunks.
+
+    It is not compiled: a forward pass in chunks runs as fast without, and compiling takes half a second.
+    """
 
     def test_step(data: Any) -> Logs:
         count = int(data[0].shape[0])
@@ -96,7 +112,7 @@ def make_test_step(model: Any) -> Callable[[Any], Logs]:
 
         def one_chunk(step: Any) -> Any:
             start = step * EVALUATION_CHUNK
-            _score(model, tuple(tf.gather(a, start + tf.range(EVALUATION_CHUNK)) for a in data))
+            _score(model, _take(data, start + tf.range(EVALUATION_CHUNK)))
             return step + 1
 
         tf.while_loop(lambda step: step < steps, one_chunk, [tf.constant(0)])
@@ -115,26 +131,20 @@ def prepare(model: Any, arrays: tuple[Any, ...]) -> None:
     model.reset_metrics()
 
 
-def _piece_sizes(batch_size: int, parts: int) -> list[int]:
-    quotient, remainder = divmod(batch_size, parts)
-    return [size for size in (quotient + (i < remainder) for i in range(parts)) if size]
+def _take(arrays: tuple[Any, ...], indices: Any) -> tuple[Any, ...]:
+    return tuple(tf.gather(array, indices) for array in arrays)
 
 
-def _update(model: Any, arrays: tuple[Any, ...], indices: Any, sizes: list[int]) -> None:
-    """One step of gradient descent on the images at `indices`."""
+def _update(model: Any, arrays: tuple[Any, ...]) -> None:
+    """One step of gradient descent on one batch."""
+    x, y, weights = _unpack(arrays)
     variables = model.trainable_variables
-    total = None
-    for piece, size in zip(tf.split(indices, sizes), sizes, strict=True):
-        x, y, weights = _unpack(tuple(tf.gather(array, piece) for array in arrays))
-        with tf.GradientTape() as tape:
-            y_pred = model(x, training=True)
-            loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
-            # A batch's loss is the mean over its images: a piece counts by its share of them.
-            share = model.optimizer.scale_loss(loss * (size / sum(sizes)))
-        gradients = tape.gradient(share, variables)
-        total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
-        _record(model, loss, x, y, y_pred, weights)
-    model.optimizer.apply_gradients(zip(total or (), variables, strict=True))
+    with tf.GradientTape() as tape:
+        y_pred = model(x, training=True)
+        loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
+        scaled = model.optimizer.scale_loss(loss)
+    model.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
+    _record(model, loss, x, y, y_pred, weights)
 
 
 def _score(model: Any, arrays: tuple[Any, ...]) -> None:

@@ -119,7 +119,7 @@ def _fit(
     extra: Sequence[Any],
     progress: Progress | None,
 ) -> Run:
-    threads = _fix_threads(threads, folder)
+    _fix_threads(threads, folder)
     fitted, validation = hold_out(split, config)
     model = build_mlp(config, split.num_classes)
 
@@ -138,7 +138,7 @@ def _fit(
 
     done = checkpoint.epochs_done if checkpoint else 0
     last = done if checkpoint and checkpoint.finished else config.epochs
-    CompiledEpochs(model, batch_size=config.batch_size, threads=threads).fit(
+    CompiledEpochs(model, batch_size=config.batch_size).fit(
         fitted.images,
         one_hot(fitted),
         epochs=last,
@@ -174,7 +174,7 @@ def _why(config: TrainConfig, epochs: int) -> str:
     return f"all {epochs} epochs were trained" if epochs == config.epochs else "a callback ended training"
 
 
-def _fix_threads(threads: int, folder: RunFolder | None) -> int:
+def _fix_threads(threads: int, folder: RunFolder | None) -> None:
     """Use as many threads as the run began with, since sums are rounded otherwise with another count."""
     in_force = adapter.use_threads(threads)
     if folder is not None and in_force != threads and (folder / "checkpoints" / "state.npz").exists():
@@ -182,7 +182,6 @@ def _fix_threads(threads: int, folder: RunFolder | None) -> int:
             f"{folder.path} was begun with {threads} threads, this process has started with {in_force}",
             hint="resume it in a fresh process, so that it ends bit for bit as it would have",
         )
-    return in_force
 
 
 def _warn_of_forgetful(callbacks: Sequence[Any]) -> None:
