@@ -25,10 +25,12 @@ def modules_after(statement):
     return set(result.stdout.split())
 
 
-HEAVY = {"tensorflow", "keras", "matplotlib", "sklearn", "scipy", "pandas", "requests", "PIL"}
+HEAVY = {"tensorflow", "keras", "matplotlib", "sklearn", "scipy", "pandas", "requests", "PIL", "onnx", "onnxruntime"}
 
 
-@pytest.mark.parametrize("module", ["digitlab", "digitlab.cli.main", "digitlab.data", "digitlab.evaluation"])
+@pytest.mark.parametrize(
+    "module", ["digitlab", "digitlab.cli.main", "digitlab.data", "digitlab.evaluation", "digitlab.classifier"]
+)
 def test_importing_it_imports_nothing_heavy(module):
     assert not modules_after(f"import {module}") & HEAVY
 

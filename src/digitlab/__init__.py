@@ -9,12 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from digitlab.classifier import Classifier, load_classifier
     from digitlab.config import TrainConfig
     from digitlab.data import Dataset, Split, load_dataset
     from digitlab.evaluation import Comparison, Evaluation, compare, evaluate
+    from digitlab.export import export_onnx
     from digitlab.training import Run, train
 
 _HOMES = {
+    "Classifier": "digitlab.classifier",
     "Comparison": "digitlab.evaluation",
     "Dataset": "digitlab.data",
     "Evaluation": "digitlab.evaluation",
@@ -23,11 +26,14 @@ _HOMES = {
     "TrainConfig": "digitlab.config",
     "compare": "digitlab.evaluation",
     "evaluate": "digitlab.evaluation",
+    "export_onnx": "digitlab.export",
+    "load_classifier": "digitlab.classifier",
     "load_dataset": "digitlab.data",
     "train": "digitlab.training",
 }
 
 __all__ = [
+    "Classifier",
     "Comparison",
     "Dataset",
     "Evaluation",
@@ -36,6 +42,8 @@ __all__ = [
     "TrainConfig",
     "compare",
     "evaluate",
+    "export_onnx",
+    "load_classifier",
     "load_dataset",
     "train",
 ]

@@ -18,16 +18,18 @@ import numpy.typing as npt
 
 from digitlab.config import TrainConfig
 from digitlab.data import Dataset, Split
-from digitlab.errors import ModelError, RunError
+from digitlab.errors import RunError
 from digitlab.evaluation import Evaluation, evaluate_probabilities
-from digitlab.runs import RunFolder, atomic_path, write_text
+from digitlab.runs import RunFolder, atomic_path, find_model, write_text
 
 if TYPE_CHECKING:
     from digitlab.training import Progress
 
 GALLERY = 48
 
-_RUN_FILES = ("run.json", "history.csv", "model.keras", "evaluation.json", "predictions.npz", "report.html")
+_RUN_FILES = (
+    "run.json", "history.csv", "model.keras", "model.onnx", "evaluation.json", "predictions.npz", "report.html",
+)  # fmt: skip
 _RUN_FOLDERS = ("checkpoints", "tensorboard", "figures")
 
 StageListener = Callable[[str], None]
@@ -183,28 +185,44 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
 
 
 def load_for_evaluation(target: Path) -> tuple[Any, dict[str, Any] | None]:
-    """A classifier from a run folder or a ``.keras`` file, and the run's record if there is one.
+    """A classifier from a run folder, a ``.keras`` or an ``.onnx`` file, and the run's record if there is one.
+
+    TensorFlow is not imported for an ``.onnx`` file.
 
     Raises:
         ModelError: Nothing of the kind is there.
         RunError: The folder is no run, or its training has not finished.
     """
+    file, record = find_model(target)
+    if file.suffix.lower() == ".onnx":
+        from digitlab.classifier import load_classifier
+
+        return load_classifier(file), None
     from digitlab.model import load_keras_classifier
 
-    if not target.exists():
-        raise ModelError(
-            f"{target}: expected a run folder or a .keras file, found nothing",
-            hint="`digitlab train` makes run folders under runs/",
-        )
-    if not target.is_dir():
-        return load_keras_classifier(target), None
-    record = RunFolder(target).read_record()
-    if not (target / "model.keras").exists():
-        raise RunError(
-            f"{target}: expected a finished training, found no model.keras",
-            hint=f"finish it first: digitlab train --resume {target}",
-        )
-    return load_keras_classifier(target / "model.keras"), record
+    return load_keras_classifier(file), record
+
+
+def export_run(target: Path, out: Path | None = None) -> Path:
+    """Write the network of a run folder or a ``.keras`` file as a verified ONNX file; see `export_onnx`.
+
+    Args:
+        target: The run folder or file.
+        out: The file to write. By default ``model.onnx`` in the run folder, or beside the file under its name.
+
+    Raises:
+        ModelError: There is no network, or it cannot be exported.
+        RunError: The folder is no run, its training has not finished, or it is in use.
+        UsageError: `out` does not end in ``.onnx``.
+    """
+    file, record = find_model(target)  # said at once, and not after the seconds that TensorFlow takes to start
+    from digitlab.export import export_onnx
+
+    if out is not None or record is None:
+        return export_onnx(target, out or file.with_suffix(".onnx"))
+    folder = RunFolder(target)
+    with folder.lock():
+        return export_onnx(target, folder / "model.onnx")
 
 
 def _refuse_foreign_folder(folder: RunFolder) -> None:

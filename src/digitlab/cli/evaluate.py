@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    target: Annotated[Path, typer.Argument(metavar="RUN-OR-MODEL", help="A run folder or a .keras file.")],
+    target: Annotated[Path, typer.Argument(metavar="RUN-OR-MODEL", help="A run folder, or a .keras or .onnx file.")],
     data: Annotated[
         str | None, typer.Option(help="Data set whose test split is scored. Default: the run's own.")
     ] = None,
@@ -31,7 +31,8 @@ def evaluate(
 
     classifier, record = load_for_evaluation(target)
     dataset = load_with_progress(data or _own_data(target, record))
-    if record and list(dataset.class_names) != record["dataset"]["class_names"]:
+    names = record["dataset"]["class_names"] if record else getattr(classifier, "class_names", dataset.class_names)
+    if list(dataset.class_names) != list(names):
         stderr.print("[yellow]note: the network was trained on classes of other names than this data set has[/yellow]")
     from digitlab.evaluation import evaluate as score
 

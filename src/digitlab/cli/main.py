@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from digitlab.cli import data, evaluate, report, train
+from digitlab.cli import data, evaluate, export, report, train
 from digitlab.errors import DigitlabError
 
 FAILED = 1
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.command()(report.report)
 app.add_typer(data.app, name="data")
 

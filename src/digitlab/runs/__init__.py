@@ -2,6 +2,7 @@
 
 from digitlab.runs.atomic import atomic_path, write_bytes, write_text
 from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, new_run_path
+from digitlab.runs.model_file import find_model
 from digitlab.runs.provenance import available_cores, describe_machine, describe_versions
 from digitlab.runs.version import VERSION
 
@@ -13,6 +14,7 @@ __all__ = [
     "available_cores",
     "describe_machine",
     "describe_versions",
+    "find_model",
     "new_run_path",
     "write_bytes",
     "write_text",

@@ -17,7 +17,8 @@ TEMPORARY_PREFIX = ".unfinished-"
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success make it durable and rename it there.
 
-    The temporary name keeps `path`'s suffix, since Keras and matplotlib choose their format by it.
+    The temporary name keeps `path`'s suffixes (up to two, as in ``.weights.h5``), since Keras and
+    matplotlib choose their format by them.
     On any error nothing is left behind, and an older file at `path` stays as it was.
 
     Args:
@@ -29,7 +30,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            prefix=f"{TEMPORARY_PREFIX}{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
+            prefix=f"{TEMPORARY_PREFIX}{path.stem[:40]}-", suffix="".join(path.suffixes[-2:]), dir=path.parent
         )
         os.close(handle)
     except OSError as error:

@@ -1,0 +1,103 @@
+"""`Classifier`: uint8 images in, probabilities out, on ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from digitlab.classifier.interface import INPUT, OUTPUT, check_session
+from digitlab.classifier.session import first_line, open_session
+from digitlab.data.split import Images, Labels, check_images
+from digitlab.errors import ModelError
+
+CHUNK = 1000
+
+
+class Classifier:
+    """An exported network. Made by `load_classifier`; may be used by several threads at once.
+
+    Args:
+        content: The bytes of an ONNX file as `digitlab.export_onnx` writes it.
+        name: What to call it in messages, such as the file's path.
+        threads: Threads that share the work on one chunk of images. One is quickest for the small
+            networks that this is for, see docs/architecture.md.
+
+    Raises:
+        ModelError: The bytes are no ONNX file, or one with another input, output or metadata.
+        UsageError: `threads` is below 1.
+    """
+
+    def __init__(self, content: bytes, *, name: str = "network", threads: int = 1) -> None:
+        self._name = name
+        self._session = open_session(content, name, threads)
+        self._class_names = check_session(self._session, name)
+        self._check_answer()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes' names, in the order of the labels."""
+        return self._class_names
+
+    @property
+    def num_classes(self) -> int:
+        """Columns of what `predict_proba` gives, 2 to 100."""
+        return len(self._class_names)
+
+    def predict_proba(self, images: Images) -> npt.NDArray[np.float32]:
+        """float32 [n, k], a row of probabilities an image; `images` uint8 [n, 28, 28].
+
+        Beyond the result, no more memory is used for ten million images than for a thousand.
+
+        Raises:
+            DataError: The images are not uint8 [n, 28, 28].
+        """
+        check_images(images, "images")
+        probabilities = np.empty((len(images), self.num_classes), dtype=np.float32)
+        for rows, answer in self._answers(images):
+            probabilities[rows] = answer
+        return probabilities
+
+    def predict(self, images: Images) -> Labels:
+        """uint8 [n], the most probable class of each image; `images` uint8 [n, 28, 28].
+
+        Raises:
+            DataError: The images are not uint8 [n, 28, 28].
+        """
+        check_images(images, "images")
+        labels = np.empty(len(images), dtype=np.uint8)
+        for rows, answer in self._answers(images):
+            labels[rows] = answer.argmax(axis=1)
+        return labels
+
+    def _answers(self, images: Images) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+        for start in range(0, len(images), CHUNK):
+            rows = slice(start, min(start + CHUNK, len(images)))
+            yield rows, self._run(images[rows])
+
+    def _run(self, images: Images) -> Any:
+        try:
+            (answer,) = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(images)})
+        except Exception as error:
+            raise ModelError(
+                f"{self._name}: ONNX Runtime cannot run it: {first_line(error)}",
+                hint="export the network again with `digitlab export`",
+            ) from error
+        if answer.shape != (len(images), self.num_classes):
+            raise ModelError(
+                f"{self._name}: expected {self.num_classes} probabilities for each of {len(images)} images, "
+                f"got the shape {list(answer.shape)}",
+                hint="export the network again with `digitlab export`",
+            )
+        return answer
+
+    def _check_answer(self) -> None:
+        """Try it once: a file may promise a shape and give another, or end without softmax."""
+        answer = self._run(np.zeros((2, 28, 28), dtype=np.uint8))
+        if (answer < 0).any() or not np.allclose(answer.sum(axis=1), 1, atol=1e-3):
+            raise ModelError(
+                f"{self._name}: expected probabilities that sum to 1 in every row, got {answer[0].sum():.3g}",
+                hint="the network must end in softmax; did its training diverge?",
+            )

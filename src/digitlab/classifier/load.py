@@ -1,0 +1,72 @@
+"""`load_classifier`: a network from a run folder or an ONNX file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from digitlab.classifier.classifier import Classifier
+from digitlab.errors import ModelError
+
+MODEL_FILE = "model.onnx"
+# protobuf, and so ONNX, knows no larger message.
+MOST_BYTES = 2**31 - 1
+
+
+def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Classifier:
+    """Open an exported network on ONNX Runtime. Needs neither Keras nor TensorFlow.
+
+    Args:
+        path: A run folder that `digitlab export` was called on (its ``model.onnx``), or an ONNX file
+            that it wrote. `None` will one day be the network that ships with digitlab.
+        threads: Threads that share the work on one chunk of images.
+
+    Raises:
+        ModelError: There is no such file, it is no ONNX file, it does not take images and give
+            probabilities as digitlab's do, or `path` is `None`, since no network ships yet.
+        UsageError: `threads` is below 1.
+
+    Example:
+        >>> classifier = load_classifier("runs/first")  # doctest: +SKIP
+        >>> classifier.predict(images)  # doctest: +SKIP
+    """
+    if path is None:
+        raise ModelError(
+            "no network ships with digitlab yet, and none was named",
+            hint="train one with `digitlab train`, call `digitlab export RUN`, and name the run folder",
+        )
+    file = _find(Path(path))
+    return Classifier(_read(file), name=str(file), threads=threads)
+
+
+def _find(path: Path) -> Path:
+    if path.is_dir():
+        if not (path / MODEL_FILE).is_file():
+            raise ModelError(
+                f"{path}: expected a run folder with an exported network, found no {MODEL_FILE}",
+                hint=f"digitlab export {path}",
+            )
+        return path / MODEL_FILE
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: expected a run folder or an ONNX file, found none",
+            hint="`digitlab export RUN` writes an ONNX file of a trained network",
+        )
+    return path
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read() if size <= MOST_BYTES else None
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path}: {error.strerror or error}", hint="check the path and its rights"
+        ) from error
+    if content is None:
+        raise ModelError(
+            f"{path}: expected an ONNX file of at most {MOST_BYTES:,} bytes, got {size:,}",
+            hint="no ONNX file in one piece is larger; is this another kind of file?",
+        )
+    return content
