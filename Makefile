@@ -13,8 +13,8 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: $(VENV)/.ready-train ## the main job: train the document's network on MNIST and write its report
-	$(BIN)/digitlab train $(ARGS)
+run: $(VENV)/.ready-train ## the main job: the whole study on MNIST, from learning-rate scan to report
+	$(BIN)/digitlab study $(ARGS)
 
 .PHONY: test
 test: lint wheel ## everything that must hold: lint, types, layers, wheel, tests
@@ -45,6 +45,10 @@ wheel: $(VENV)/.ready-test ## build the wheel, install it without extras in a cl
 .PHONY: bench
 bench: $(VENV)/.ready-bench ## measure against the peers and write benchmarks/RESULTS.md (long; leave the machine alone)
 	$(BIN)/python benchmarks/train.py $(ARGS)
+
+.PHONY: bench-search
+bench-search: $(VENV)/.ready-bench ## measure the search beside stock KerasTuner's (half an hour; leave the machine alone)
+	$(BIN)/python benchmarks/tune.py $(ARGS)
 
 .PHONY: clean
 clean: ## remove the environment and what was built; runs stay

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from digitlab.data import Dataset, Split, load_dataset
     from digitlab.evaluation import Comparison, Evaluation, compare, evaluate
     from digitlab.export import export_onnx
+    from digitlab.scan.result import ScanResult
+    from digitlab.scan.scan import scan_learning_rates
     from digitlab.training import Run, train
+    from digitlab.tuning.config import SearchConfig
+    from digitlab.tuning.result import SearchResult
+    from digitlab.tuning.space import SearchSpace
+    from digitlab.tuning.tune import tune
 
 _HOMES = {
     "Classifier": "digitlab.classifier",
@@ -22,6 +28,10 @@ _HOMES = {
     "Dataset": "digitlab.data",
     "Evaluation": "digitlab.evaluation",
     "Run": "digitlab.training",
+    "ScanResult": "digitlab.scan.result",
+    "SearchConfig": "digitlab.tuning.config",
+    "SearchResult": "digitlab.tuning.result",
+    "SearchSpace": "digitlab.tuning.space",
     "Split": "digitlab.data",
     "TrainConfig": "digitlab.config",
     "compare": "digitlab.evaluation",
@@ -29,7 +39,9 @@ _HOMES = {
     "export_onnx": "digitlab.export",
     "load_classifier": "digitlab.classifier",
     "load_dataset": "digitlab.data",
+    "scan_learning_rates": "digitlab.scan.scan",
     "train": "digitlab.training",
+    "tune": "digitlab.tuning.tune",
 }
 
 __all__ = [
@@ -38,6 +50,10 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Run",
+    "ScanResult",
+    "SearchConfig",
+    "SearchResult",
+    "SearchSpace",
     "Split",
     "TrainConfig",
     "compare",
@@ -45,7 +61,9 @@ __all__ = [
     "export_onnx",
     "load_classifier",
     "load_dataset",
+    "scan_learning_rates",
     "train",
+    "tune",
 ]
 
 

@@ -29,7 +29,13 @@ class TrainConfig:
         patience: Epochs without a lower ``val_loss`` before training stops; 0 never stops early.
         validation_fraction: Share of the training split held out, stratified, to choose the epoch
             on. 0 trains on everything and keeps the last epoch.
-        seed: Decides the validation split, the initial weights and every epoch's order.
+        dropout: Share of each hidden layer's units silenced in every training step; 0 silences none.
+        distortion: How strongly every image is bent anew in every epoch, as another hand might have written
+            it; 0 takes it as it is, 1 is the usual.
+        weight_decay: Share of every weight (biases aside) taken off per unit of learning rate and update
+            (Loshchilov, Hutter 2019); 0 takes off none.
+        seed: Decides the validation split, the initial weights, every epoch's order, what dropout silences
+            and how images are bent.
 
     Raises:
         ConfigError: A value of the wrong type or outside its range.
@@ -42,6 +48,9 @@ class TrainConfig:
     epochs: int = 50
     patience: int = 3
     validation_fraction: float = 0.1
+    dropout: float = 0.0
+    distortion: float = 0.0
+    weight_decay: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -50,6 +59,9 @@ class TrainConfig:
             raise _wrong("hidden_units", f"a tuple of whole numbers from 1 to {MAX_UNITS}", units)
         _check_number("learning_rate", self.learning_rate, above=0.0, to=100.0)
         _check_number("validation_fraction", self.validation_fraction, at_least=0.0, to=0.9)
+        _check_number("dropout", self.dropout, at_least=0.0, to=0.95)
+        _check_number("distortion", self.distortion, at_least=0.0, to=5.0)
+        _check_number("weight_decay", self.weight_decay, at_least=0.0, to=100.0)
         _check_count("batch_size", self.batch_size, 1, 1_000_000)
         _check_count("epochs", self.epochs, 1, 100_000)
         _check_count("patience", self.patience, 0, 100_000)
@@ -59,6 +71,12 @@ class TrainConfig:
     def stops_early(self) -> bool:
         """Whether the epoch is chosen by ``val_loss``; it cannot be without a validation split."""
         return self.patience > 0 and self.validation_fraction > 0
+
+    @property
+    def shape(self) -> str:
+        """What decides the compiled program of a training: equal for networks that can share one."""
+        decided = (self.hidden_units, self.batch_size, self.dropout, self.distortion, self.weight_decay)
+        return repr(decided)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary for JSON; `from_mapping` reads it back."""
@@ -127,6 +145,13 @@ def load_config_file(path: Path, base: TrainConfig | None = None) -> TrainConfig
     return (base or TrainConfig()).replace(**values)
 
 
+def nearest_hint(name: str, known: Iterable[str]) -> str:
+    """A hint that names the known name nearest to `name`, or all of them where none is near."""
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    return f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(names)}"
+
+
 def _check_number(
     key: str, value: object, *, above: float | None = None, at_least: float | None = None, to: float
 ) -> None:
@@ -150,7 +175,4 @@ def _wrong(key: str, expected: str, came: object) -> ConfigError:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
-    names = list(known)
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(names)}"
-    return ConfigError(f"unknown {what} {name!r}", hint=hint)
+    return ConfigError(f"unknown {what} {name!r}", hint=nearest_hint(name, known))

@@ -10,8 +10,8 @@ import pytest
 from digitlab.classifier import load_classifier
 from digitlab.cli.main import main
 from digitlab.model.backend import keras
-from digitlab.pipeline import clear_run
 from digitlab.runs import RunFolder
+from digitlab.study.folder import clear_run
 
 NAMES = list("0123456789")
 

@@ -68,7 +68,7 @@ def test_the_run_folder_holds_what_is_promised(finished):
     _, out, _ = finished
     names = {p.name for p in out.iterdir() if not p.name.startswith(".")}
     assert names == {
-        "run.json", "model.keras", "history.csv", "evaluation.json", "predictions.npz", "checkpoints",
+        "run.json", "model.keras", "model.onnx", "history.csv", "evaluation.json", "predictions.npz", "checkpoints",
         "tensorboard", "figures", "report.html",
     }  # fmt: skip
     assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg"}

@@ -1,64 +1,15 @@
 """The report: drawn from a run's own files, self-contained, and the same again for the same run."""
 
-import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image
+from synthetic import HISTORY, make_run, parse, record, text_of
 
 from digitlab.errors import RunError
-from digitlab.evaluation import evaluate_probabilities
 from digitlab.report import write_report
 from digitlab.runs import RunFolder
-
-HISTORY = [
-    {"epoch": e, "loss": 1 / e, "accuracy": 1 - 0.3 / e, "val_loss": loss, "val_accuracy": 0.8, "learning_rate": 1e-3,
-     "duration_s": 0.5}
-    for e, loss in enumerate((0.7, 0.5, 0.6), start=1)
-]  # fmt: skip
-
-
-def record(class_names, **changes):
-    return {
-        "format": 1,
-        "version": "0.1.0",
-        "name": "demo",
-        "created": "2026-01-01T00:00:00+00:00",
-        "status": "finished",
-        "config": {"hidden_units": [256, 128], "learning_rate": 0.001},
-        "dataset": {
-            "name": "demo data", "fingerprint": "f" * 64, "class_names": list(class_names),
-            "train": 54_000, "validation": 6_000, "test": 500, "note": "",
-        },
-        "versions": {"digitlab": "0.1.0"},
-        "machine": {"cpu": "a processor", "cores": 2},
-        "stages": {"train": {"status": "finished", "duration_s": 3.0}},
-        "best_epoch": 2,
-        "parameters": 235_146,
-        "stopped": "val_loss had not fallen for 3 epochs",
-        **changes,
-    }  # fmt: skip
-
-
-def make_run(path, class_names, **changes):
-    """A run folder without any training: random answers, right more often than not."""
-    rng = np.random.default_rng(0)
-    k = len(class_names)
-    labels = np.arange(500) % k
-    probabilities = rng.dirichlet(np.ones(k) * 0.3, 500)
-    probabilities[np.arange(500), labels] += 0.6
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    evaluation = evaluate_probabilities(labels.astype(np.uint8), probabilities, class_names=class_names)
-    folder = RunFolder(path)
-    folder.write_record(record(class_names, **changes))
-    folder.write_history(HISTORY)
-    content = {"validation": evaluation.to_dict(), "test": evaluation.to_dict()}
-    (path / "evaluation.json").write_text(json.dumps(content))
-    images = rng.integers(0, 256, (24, 28, 28), dtype=np.uint8)
-    np.savez(path / "predictions.npz", validation_mistake_images=images, test_mistake_images=images)
-    return evaluation
 
 
 @pytest.fixture(scope="module")
@@ -66,27 +17,6 @@ def demo(tmp_path_factory):
     path = tmp_path_factory.mktemp("demo")
     evaluation = make_run(path, tuple("0123456789"))
     return path, evaluation, write_report(path).read_text()
-
-
-class Page(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.tags, self.outside, self.text = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.outside += [
-            v for k, v in attrs if k in ("src", "href", "xlink:href", "action") and not v.startswith(("#", "data:"))
-        ]
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
-def parse(html):
-    page = Page()
-    page.feed(html)
-    return page
 
 
 def test_it_asks_for_nothing_outside_itself(demo):
@@ -100,7 +30,7 @@ def test_it_asks_for_nothing_outside_itself(demo):
 
 def test_it_says_the_scores_with_their_interval(demo):
     _, evaluation, html = demo
-    text = " ".join(" ".join(parse(html).text).split())
+    text = text_of(html)
     low, high = evaluation.accuracy_interval
     assert f"{100 * evaluation.accuracy:.2f} %" in text
     assert f"{100 * low:.2f} % – {100 * high:.2f} %" in text
@@ -171,7 +101,7 @@ def test_a_run_that_was_interrupted_gets_a_report_of_its_epochs(tmp_path):
         del whole[key]
     folder.write_record(whole)
     folder.write_history(HISTORY)
-    text = " ".join(" ".join(parse(write_report(tmp_path).read_text()).text).split())
+    text = text_of(write_report(tmp_path).read_text())
     assert "interrupted after 3 epochs" in text
     assert "digitlab train --resume demo" in text
 

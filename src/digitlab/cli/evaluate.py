@@ -27,7 +27,7 @@ def evaluate(
     """Score a network: accuracy with its interval, loss, calibration, per class, confusions."""
     if split not in ("test", "train"):
         raise UsageError(f"--split: expected test or train, got {split!r}", hint="leave it out for test")
-    from digitlab.pipeline import load_for_evaluation
+    from digitlab.study.models import load_for_evaluation
 
     classifier, record = load_for_evaluation(target)
     dataset = load_with_progress(data or _own_data(target, record))

@@ -22,6 +22,6 @@ def export(
     """Write a trained network as an ONNX file, verified against Keras."""
     if file_format != "onnx":
         raise UsageError(f"--format: expected onnx, got {file_format!r}", hint="leave it out for onnx")
-    from digitlab.pipeline import export_run
+    from digitlab.study.models import export_run
 
     stdout.print(str(export_run(target, out)), markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from digitlab.cli import data, evaluate, export, report, train
+from digitlab.cli import data, evaluate, export, report, study, train
 from digitlab.errors import DigitlabError
 
 FAILED = 1
@@ -22,7 +22,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help costs as much time as all the rest of it
 )
+app.command()(study.study)
 app.command()(train.train)
+app.command()(study.scan)
+app.command()(study.tune)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(report.report)

@@ -8,27 +8,21 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from digitlab.cli import run_options as options
 from digitlab.cli.console import interval, percent, print_json, stderr
 from digitlab.cli.dataset import load_with_progress
 from digitlab.cli.progress import EpochBar
-from digitlab.config import TrainConfig, load_config_file, load_preset
+from digitlab.config import TrainConfig
 from digitlab.errors import UsageError
-
-DEFAULT_PRESET = "document"
 
 
 def train(
-    preset: Annotated[str | None, typer.Option(help="Named configuration to start from.  [default: document]")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of differences from the preset.")] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="auto, mnist, fashion-mnist, sample, or a path: IDX, CSV, NPZ, class folders.  [default: auto]"
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. Default: a new one under runs/.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this unfinished run.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")] = False,
+    preset: options.Preset = None,
+    config: options.Config = None,
+    data: options.Data = None,
+    out: options.Out = None,
+    resume: options.Resume = None,
+    overwrite: options.Overwrite = False,
     hidden: Annotated[str | None, typer.Option(help="Units of the hidden layers, such as 256,128.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's step size.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per update.")] = None,
@@ -37,8 +31,13 @@ def train(
         int | None, typer.Option(help="Epochs without a lower val_loss before stopping; 0: never.")
     ] = None,
     validation_fraction: Annotated[float | None, typer.Option(help="Share of the training images held out.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same run, bit for bit.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    dropout: Annotated[float | None, typer.Option(help="Share of hidden units silenced in training.")] = None,
+    distortion: Annotated[
+        float | None, typer.Option(help="How strongly images are bent anew in every epoch; 1 is the usual.")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
+    seed: options.Seed = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train a network, evaluate it and write its report."""
     changes = {
@@ -48,22 +47,19 @@ def train(
         "epochs": epochs,
         "patience": patience,
         "validation_fraction": validation_fraction,
+        "dropout": dropout,
+        "distortion": distortion,
+        "weight_decay": weight_decay,
         "seed": seed,
     }
-    changes = {key: value for key, value in changes.items() if value is not None}
     if resume is not None:
-        if overwrite or changes or any(option is not None for option in (out, config, preset, data)):
-            raise UsageError(
-                "--resume takes its settings from the run, and got others beside it",
-                hint=f"digitlab train --resume {resume}",
-            )
-        path, settings, source = _resumed(resume)
+        options.refuse_beside_resume("train", resume, [out, config, preset, data, overwrite, *changes.values()])
+        record = options.read_resumed("train", resume)
+        path, source = resume, record["dataset"].get("source") or "auto"
+        settings = TrainConfig.from_mapping(record["config"])
     else:
-        settings = load_preset(preset or DEFAULT_PRESET)
-        if config is not None:
-            settings = load_config_file(config, settings)
-        settings, source = settings.replace(**changes), data or "auto"
-        path = out or _new_path()
+        settings = options.base_config(preset, config, **changes)
+        path, source = out or options.new_path("train"), data or "auto"
     summary = run_training(path, settings, source, overwrite=overwrite)
     if as_json:
         print_json(summary)
@@ -73,7 +69,7 @@ def train(
 
 def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: bool = False) -> dict[str, Any]:
     """Load the data, train, evaluate, report; Ctrl-C says how to go on."""
-    from digitlab.pipeline import train_and_report
+    from digitlab.study.train import train_and_report
 
     dataset = load_with_progress(source)
     stderr.print(
@@ -108,6 +104,7 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
 _STAGES = {
     "train": "starting TensorFlow and compiling the epoch",
     "evaluate": "opening the test split",
+    "export": "writing and verifying model.onnx",
     "report": "writing the report",
 }
 
@@ -129,19 +126,6 @@ def show_summary(summary: dict[str, Any]) -> None:
     if note := summary["dataset"]["note"]:
         stderr.print(f"  note: {note}", style="yellow", markup=False)
     stderr.print(f"  report: {summary['report']}", markup=False)
-
-
-def _resumed(path: Path) -> tuple[Path, TrainConfig, str]:
-    from digitlab.runs import RunFolder
-
-    record = RunFolder(path).read_record()
-    return path, TrainConfig.from_mapping(record["config"]), record["dataset"].get("source") or "auto"
-
-
-def _new_path() -> Path:
-    from digitlab.runs import new_run_path
-
-    return new_run_path("train")
 
 
 def _parse_widths(text: str) -> tuple[int, ...]:

@@ -20,29 +20,39 @@ def build_mlp(config: TrainConfig, num_classes: int) -> Any:
     on Keras' global random state.
 
     Args:
-        config: Widths, learning rate and seed are taken from it.
+        config: Widths, learning rate, dropout, weight decay and seed are taken from it.
         num_classes: Units of the softmax layer, 2 to 100.
 
     Returns:
         The network with Adam, categorical cross-entropy (one-hot labels) and accuracy.
     """
     widths = (*config.hidden_units, num_classes)
-    seeds = np.random.SeedSequence(config.seed).generate_state(len(widths))
+    seeds = np.random.SeedSequence(config.seed).generate_state(2 * len(widths))
     layers = [keras.Input(IMAGE_SHAPE), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
-    for index, (units, seed) in enumerate(zip(widths, seeds, strict=True)):
+    for index, units in enumerate(widths):
         last = index == len(config.hidden_units)
         layers.append(
             keras.layers.Dense(
                 units,
                 activation="softmax" if last else "relu",
-                kernel_initializer=keras.initializers.GlorotUniform(seed=int(seed)),
+                kernel_initializer=keras.initializers.GlorotUniform(seed=int(seeds[index])),
                 name="probabilities" if last else f"hidden_{index + 1}",
             )
         )
+        if config.dropout and not last:
+            layers.append(keras.layers.Dropout(config.dropout, seed=int(seeds[len(widths) + index])))
     model = keras.Sequential(layers, name="digits")
     model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
+        optimizer=_adam(config),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
     )
     return model
+
+
+def _adam(config: TrainConfig) -> Any:
+    if not config.weight_decay:
+        return keras.optimizers.Adam(config.learning_rate)
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,31 @@ from typing import Any
 import numpy as np
 
 from digitlab.data.split import Images
-from digitlab.errors import RunError
 from digitlab.evaluation import Evaluation
+from digitlab.report.document import Document, Seeds, read_document, read_seeds
+from digitlab.report.reading import reading
+from digitlab.report.scan import Scan, read_scan
+from digitlab.report.search import Search, read_search
+from digitlab.report.trials import Trial, read_trials
 from digitlab.runs import RunFolder
 
 SPLITS = ("validation", "test")
+EVALUATE_AGAIN = "the file is damaged; evaluate the run again"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A run as the report sees it; splits that were not scored are missing from the dictionaries."""
+    """A run as the report sees it; a stage that did not run is `None` or empty."""
 
     record: dict[str, Any]
+    scan: Scan | None
+    trials: tuple[Trial, ...]
+    search: Search | None
     history: list[dict[str, float]]
     evaluations: dict[str, Evaluation]
     mistake_images: dict[str, Images]
+    seeds: Seeds | None
+    document: Document | None
 
 
 def read_contents(path: Path) -> Contents:
@@ -36,33 +45,31 @@ def read_contents(path: Path) -> Contents:
     """
     folder = RunFolder(path)
     record = folder.read_record()
-    return Contents(record, folder.read_history(), _evaluations(folder), _mistake_images(folder))
+    return Contents(
+        record=record,
+        scan=read_scan(folder, record),
+        trials=read_trials(folder, record),
+        search=read_search(folder, record),
+        history=folder.read_history(),
+        evaluations=_evaluations(folder),
+        mistake_images=_mistake_images(folder),
+        seeds=read_seeds(folder, record),
+        document=read_document(folder, record),
+    )
 
 
 def _evaluations(folder: RunFolder) -> dict[str, Evaluation]:
     path = folder / "evaluation.json"
     if not path.exists():
         return {}
-    try:
+    with reading(path, EVALUATE_AGAIN):
         values = json.loads(path.read_text(encoding="utf-8"))
         return {name: Evaluation.from_dict(values[name]) for name in SPLITS if values.get(name)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
 
 
 def _mistake_images(folder: RunFolder) -> dict[str, Images]:
     path = folder / "predictions.npz"
     if not path.exists():
         return {}
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[key] for name in SPLITS if (key := f"{name}_mistake_images") in archive}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> RunError:
-    return RunError(
-        f"{path}: expected what digitlab wrote there, got: {error}",
-        hint="the file is damaged; evaluate the run again",
-    )
+    with reading(path, EVALUATE_AGAIN), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return {name: archive[key] for name in SPLITS if (key := f"{name}_mistake_images") in archive}

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from digitlab.data.split import IMAGE_SIDE
 from digitlab.report.contents import Contents
 from digitlab.report.curves import read_curves
+from digitlab.report.document import beside_document, read_beside
+from digitlab.report.finalists import ranking
+from digitlab.report.headline import headline, is_unfinished, reached, verb
+from digitlab.report.trials import best_networks, varying
+from digitlab.report.words import counted, duration, percent, spread, widths
+
+BEST_TRIALS, FAILED_TRIALS = 10, 10
 
 _environment = Environment(
-    loader=PackageLoader("digitlab.report", "."),
+    loader=PackageLoader("digitlab.report", "templates"),
     autoescape=select_autoescape(default=True, default_for_string=True),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+)
+_environment.globals.update(
+    percent=percent, widths=widths, spread=spread, duration=duration, counted=counted, pixels=IMAGE_SIDE**2
 )
 
 
@@ -26,34 +38,81 @@ def render_html(contents: Contents, figures: dict[str, str]) -> str:
     Everything that comes from the run is escaped; only our own drawings go in as they are.
     """
     record = contents.record
-    return _environment.get_template("template.html.j2").render(
+    return _environment.get_template("page.html.j2").render(
         record=record,
         dataset=record["dataset"],
-        config=record["config"],
-        history=contents.history,
-        evaluations=contents.evaluations,
+        settings=list(_settings(record["config"])),
         figures={name: _inline(svg) for name, svg in figures.items()},
-        curves_read=read_curves(contents.history, record.get("best_epoch")) if contents.history else "",
-        headline=_headline(contents),
-        # Without the drawing of the report itself, so that the same run gives the same page again.
-        seconds=sum(s.get("duration_s", 0.0) for name, s in record["stages"].items() if name != "report"),
-        percent=_percent,
+        verb=verb(contents),
+        headline=headline(contents),
+        unfinished=is_unfinished(contents),
+        reached=reached(contents),
+        layers=_layers(contents),
+        scan=contents.scan,
+        search=contents.search,
+        **_network(contents),
+        **_trials(contents),
+        **_document(contents),
     )
 
 
-def _headline(contents: Contents) -> dict[str, Any] | None:
-    for name in ("test", "validation"):
-        if evaluation := contents.evaluations.get(name):
-            return {
-                "split": name,
-                "evaluation": evaluation,
-                "errors": round(evaluation.n * (1 - evaluation.accuracy)),
-            }
-    return None
+def _layers(contents: Contents) -> list[int] | None:
+    """Widths of the hidden layers of the run's network; `None` while a search has not named it."""
+    if contents.search:
+        return list(contents.search.winner.hidden_units)
+    if verb(contents) in ("tune", "study"):
+        return None
+    units = contents.record["config"].get("hidden_units")
+    return units if isinstance(units, list) else None
 
 
-def _percent(value: float, digits: int = 2) -> str:
-    return f"{100 * value:.{digits}f} %"
+def _network(contents: Contents) -> dict[str, Any]:
+    history, best_epoch = contents.history, contents.record.get("best_epoch")
+    return {
+        "curves_read": read_curves(history, best_epoch) if history else "",
+        "evaluations": contents.evaluations,
+        "scored": list(contents.evaluations.items())[-1] if contents.evaluations else None,
+    }
+
+
+def _trials(contents: Contents) -> dict[str, Any]:
+    failed = [trial for trial in contents.trials if trial.score is None]
+    return {
+        "trials": contents.trials,
+        "best_trials": best_networks(contents.trials, BEST_TRIALS),
+        "further": varying(contents.trials),
+        "failed": failed[:FAILED_TRIALS],
+        "more_failed": max(0, len(failed) - FAILED_TRIALS),
+        "finalists": ranking(contents.search.finalists) if contents.search else [],
+        "space": [(name, _text(values)) for name, values in contents.search.space.items()] if contents.search else [],
+    }
+
+
+def _document(contents: Contents) -> dict[str, Any]:
+    document, search = contents.document, contents.search
+    if document is None or search is None:
+        return {"beside": [], "beside_read": "", "seed_count": 0}
+    return {
+        "beside": beside_document(document, search, contents.evaluations, contents.seeds),
+        "beside_read": read_beside(document, contents.evaluations, contents.seeds),
+        "seed_count": len(search.winner.seeds),
+    }
+
+
+def _settings(config: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{within}{key}.")
+        elif key == "hidden_units" and isinstance(value, list):
+            yield within + key, widths(value)
+        else:
+            yield within + key, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _inline(svg: str) -> Markup:

@@ -33,7 +33,7 @@ def draw_calibration(evaluations: Named) -> Figure:
     axes.set_ylabel("share that is right", color=FAINT)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.legend(loc="upper left", fontsize=9)
+    axes.legend(loc="best", fontsize=9)
     return figure
 
 

@@ -20,6 +20,9 @@ INK, FAINT, GRID = "#1f2430", "#6b7280", "#e5e7eb"
 TRAINING, VALIDATION, ACCENT = "#2f6fb2", "#d9622b", "#b3261e"
 
 ERRORS = LinearSegmentedColormap.from_list("errors", ["#fdf3ec", "#f6b48c", "#d9622b", "#8f2d0c"])
+# From the worst score to the best, and from the lowest learning rate to the highest.
+SCORES = LinearSegmentedColormap.from_list("scores", ["#c3c8d1", "#8fb3d9", "#2f6fb2", "#12305a"])
+RATES = LinearSegmentedColormap.from_list("rates", ["#3a9c8f", "#2f6fb2", "#7d4aa5", "#d9622b"])
 PNG_DPI = 150
 
 _SETTINGS: dict[str, Any] = {

@@ -9,8 +9,12 @@ from matplotlib.figure import Figure
 from digitlab.report.confusion import draw_confusion
 from digitlab.report.contents import Contents, read_contents
 from digitlab.report.curves import draw_learning_curves
+from digitlab.report.finalists import draw_finalists
 from digitlab.report.gallery import draw_gallery
 from digitlab.report.html import render_html
+from digitlab.report.parallel import draw_trials
+from digitlab.report.range_test import draw_range_test
+from digitlab.report.rates import draw_learning_rates
 from digitlab.report.reliability import draw_calibration, draw_risk_coverage
 from digitlab.report.style import save_figure, styled
 from digitlab.runs import write_text
@@ -20,7 +24,8 @@ def write_report(run_folder: Path) -> Path:
     """Draw a run's figures and write report.html. Needs neither TensorFlow nor the data.
 
     Args:
-        run_folder: What `digitlab train` made. A part that is not there yet is left out of the page.
+        run_folder: What `digitlab train`, `scan`, `tune` or `study` made. A part that is not there yet is left
+            out of the page.
 
     Returns:
         The path of report.html.
@@ -40,6 +45,25 @@ def write_report(run_folder: Path) -> Path:
 
 def draw_figures(contents: Contents) -> dict[str, Figure]:
     """Every figure that the run's contents allow, by its file name without suffix."""
+    return {**_draw_search(contents), **_draw_network(contents)}
+
+
+def _draw_search(contents: Contents) -> dict[str, Figure]:
+    """How the network was found."""
+    figures = {}
+    if contents.scan:
+        figures["range_test"] = draw_range_test(contents.scan)
+        if contents.scan.diagnostics:
+            figures["learning_rates"] = draw_learning_rates(contents.scan)
+    if contents.trials:
+        figures["trials"] = draw_trials(contents.trials)
+    if contents.search:
+        figures["finalists"] = draw_finalists(contents.search)
+    return figures
+
+
+def _draw_network(contents: Contents) -> dict[str, Figure]:
+    """How it was trained, and what it can do."""
     figures = {}
     if contents.history:
         figures["learning_curves"] = draw_learning_curves(contents.history, contents.record.get("best_epoch"))

@@ -2,6 +2,7 @@
 
 from digitlab.runs.atomic import atomic_path, write_bytes, write_text
 from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, new_run_path
+from digitlab.runs.identity import deciding_versions, refuse_differences
 from digitlab.runs.model_file import find_model
 from digitlab.runs.provenance import available_cores, describe_machine, describe_versions
 from digitlab.runs.version import VERSION
@@ -12,10 +13,12 @@ __all__ = [
     "RunFolder",
     "atomic_path",
     "available_cores",
+    "deciding_versions",
     "describe_machine",
     "describe_versions",
     "find_model",
     "new_run_path",
+    "refuse_differences",
     "write_bytes",
     "write_text",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from digitlab.runs.version import VERSION
 
-RECORDED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn", "matplotlib")
+RECORDED_PACKAGES = ("keras", "tensorflow", "keras-tuner", "numpy", "onnxruntime", "scikit-learn", "matplotlib")
 
 
 def describe_versions() -> dict[str, str]:

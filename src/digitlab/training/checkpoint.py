@@ -27,12 +27,21 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         path: The file, ``.npz``. No pickled object is in it, so that a stranger's file runs nothing.
         callbacks: The others, in their order.
         history: The rows of history.csv, shared with whoever appends to them.
+        only_after: Write after this epoch (from 1) alone; `None` writes after every one.
     """
 
-    def __init__(self, path: Path, callbacks: Sequence[Any], history: list[dict[str, float]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        callbacks: Sequence[Any],
+        history: list[dict[str, float]],
+        *,
+        only_after: int | None = None,
+    ) -> None:
         super().__init__()
         self.path = path
         self.history = history
+        self.only_after = only_after
         self.finished = False
         self.epochs_done = 0
         self._others = list(callbacks)
@@ -72,6 +81,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the file."""
+        if self.only_after not in (None, epoch + 1):
+            return
         self.epochs_done = epoch + 1
         self.finished = bool(self.model.stop_training)
         arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(self.model))}

@@ -29,13 +29,14 @@ class CompiledEpochs:
     Args:
         model: Compiled and built.
         batch_size: Images per update.
+        distortion: How strongly each image, 28x28 pixels, is bent anew in each epoch; 0 takes it as it is.
     """
 
-    def __init__(self, model: Any, *, batch_size: int) -> None:
+    def __init__(self, model: Any, *, batch_size: int, distortion: float = 0.0) -> None:
         self.model = model
         self.batch_size = batch_size
         self._steps = {
-            "train_step": adapter.make_train_step(model, batch_size),
+            "train_step": adapter.make_train_step(model, batch_size, distortion),
             "test_step": adapter.make_test_step(model),
         }
         self._programs: dict[str, Any] = {"train_function": None, "test_function": None}
@@ -60,7 +61,7 @@ class CompiledEpochs:
             y: Labels as the model's loss wants them, one-hot [n, k] for categorical cross-entropy.
             epochs: Number of the last epoch, as in Keras: with `initial_epoch` 3 and `epochs` 5, two.
             initial_epoch: Epochs already done.
-            seed: With the epoch's number it decides the order of the images, and nothing else does.
+            seed: With the epoch's number it decides the order of the images and how they are bent.
             validation_data: (x, y) or (x, y, sample weights), scored after each epoch.
             callbacks: Keras callbacks, called in this order.
             sample_weight: A weight an image.
@@ -80,7 +81,9 @@ class CompiledEpochs:
         weights = _combined_weights(y, sample_weight, class_weight)
         arrays = (x, y) if weights is None else (x, y, weights)
         adapter.prepare(self.model, arrays)
-        every_epoch = adapter.epochs_of(arrays, lambda epoch: epoch_order(len(x), seed, epoch), initial_epoch, epochs)
+        every_epoch = adapter.epochs_of(
+            arrays, lambda epoch: epoch_order(len(x), seed, epoch), initial_epoch, epochs, seed
+        )
         listed = keras.callbacks.CallbackList(list(callbacks), add_history=True, model=self.model)
         listed.set_params({"epochs": epochs, "steps": 1, "verbose": 0})
         with self._bound():
@@ -100,7 +103,11 @@ class CompiledEpochs:
         """The model with whole-epoch steps and the programs compiled from them; as before afterwards."""
         model = self.model
         before = {name: getattr(model, name) for name in (*self._programs, "jit_compile")}
-        for name, value in (*self._steps.items(), *self._programs.items(), ("jit_compile", False)):  # the step compiles what is worth it
+        for name, value in (
+            *self._steps.items(),
+            *self._programs.items(),
+            ("jit_compile", False),
+        ):  # the step compiles what is worth it
             setattr(model, name, value)
         try:
             yield

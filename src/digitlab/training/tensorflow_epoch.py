@@ -15,11 +15,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from digitlab.runs import available_cores
+from digitlab.training.distortion import distort
 
 Logs = dict[str, Any]
 Orders = Callable[[int], npt.NDArray[np.int32]]
 
 EVALUATION_CHUNK = 1000
+# A range test ends where the smoothed loss is so many times its lowest.
+DIVERGED, RANGE_SMOOTHING = 4.0, 0.95
 
 
 def use_threads(threads: int) -> int:
@@ -33,7 +36,7 @@ def use_threads(threads: int) -> int:
     return threads
 
 
-def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int) -> Any:
+def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int, seed: int) -> Any:
     """A `tf.data.Dataset` with one element an epoch, of epochs `first` to `last` - 1.
 
     Args:
@@ -41,14 +44,16 @@ def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last:
         order_of_epoch: Epoch number to the int32 [n] order in which to see the images.
         first: Number of the first epoch, from 0.
         last: One more than the number of the last epoch.
+        seed: Goes with the epoch's number into the program, for what is drawn in it.
     """
     count = len(arrays[0])
     whole = tuple(tf.constant(array) for array in arrays)
 
     def element(epoch: Any) -> Any:
         order = tf.numpy_function(lambda number: order_of_epoch(int(number)), [epoch], tf.int32)
-        # Keras refuses an element of four; the weights travel beside the labels.
-        return (whole[0], tf.ensure_shape(order, (count,))), whole[1:]
+        key = tf.stack([tf.constant(seed, tf.int32), tf.cast(epoch, tf.int32)])
+        # Keras refuses an element of more than three; the weights travel beside the labels.
+        return (whole[0], tf.ensure_shape(order, (count,)), key), whole[1:]
 
     # Not `from_generator`: the epoch behind it then runs at little more than one core's speed.
     return _plain(tf.data.Dataset.range(first, last).map(element))
@@ -66,7 +71,7 @@ def _plain(dataset: Any) -> Any:
     return dataset.with_options(options)
 
 
-def make_train_step(model: Any, batch_size: int) -> Callable[[Any], Logs]:
+def make_train_step(model: Any, batch_size: int, distortion: float = 0.0) -> Callable[[Any], Logs]:
     """A ``train_step`` that trains on one whole epoch.
 
     The loop over whole batches is compiled. The last, smaller batch, if there is one, is an ordinary step
@@ -75,26 +80,29 @@ def make_train_step(model: Any, batch_size: int) -> Callable[[Any], Logs]:
     Args:
         model: Compiled; its loss, metrics and optimizer are used through Keras' own methods.
         batch_size: Images per update. The last update of an epoch takes what is left over.
+        distortion: How strongly each image is bent anew each time; 0 takes it as it is.
     """
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
-    def whole_batches(arrays: tuple[Any, ...], order: Any) -> None:
+    def whole_batches(arrays: tuple[Any, ...], order: Any, key: Any) -> None:
         def one_batch(step: Any) -> Any:
-            _update(model, _take(arrays, tf.slice(order, [step * batch_size], [batch_size])))
+            batch = _take(arrays, tf.slice(order, [step * batch_size], [batch_size]))
+            _update(model, _distorted(batch, distortion, key, step))
             return step + 1
 
         steps = int(order.shape[0]) // batch_size
         tf.while_loop(lambda step: step < steps, one_batch, [tf.constant(0)])
 
     def train_step(data: Any) -> Logs:
-        (x, order), rest = data
+        (x, order, key), rest = data
         arrays = (x, *rest)
         left_over = int(order.shape[0]) % batch_size
         whole = int(order.shape[0]) - left_over
         if whole:
-            whole_batches(arrays, order[:whole])
+            whole_batches(arrays, order[:whole], key)
         if left_over:
-            _update(model, _take(arrays, order[whole:]))
+            batch = _take(arrays, order[whole:])
+            _update(model, _distorted(batch, distortion, key, tf.constant(whole // batch_size)))
         return dict(model.get_metrics_result())
 
     return train_step
@@ -123,6 +131,57 @@ def make_test_step(model: Any) -> Callable[[Any], Logs]:
     return test_step
 
 
+def run_range_test(
+    model: Any,
+    arrays: tuple[npt.NDArray[Any], ...],
+    order: npt.NDArray[np.int32],
+    batch_size: int,
+    rates: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float32]:
+    """Update `model` once at each of `rates`, the loop one compiled program; its weights are as before afterwards.
+
+    Args:
+        model: Compiled; the rate of its optimizer is a number and not a schedule.
+        arrays: x [n, ...] and y [n, ...].
+        order: Indices of the images to see, int32 [len(rates) * batch_size].
+        batch_size: Images per update.
+        rates: One an update, [steps].
+
+    Returns:
+        The loss of each batch, float32 [steps]; NaN from where the smoothed loss was more than
+        `DIVERGED` times its lowest.
+    """
+    prepare(model, arrays)
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [tf.identity(variable.value) for variable in variables]
+    steps = len(rates)
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
+    def sweep(data: tuple[Any, ...], indices: Any, by_step: Any) -> Any:
+        def one_batch(step: Any, losses: Any, mean: Any, lowest: Any) -> tuple[Any, ...]:
+            model.optimizer.learning_rate.assign(by_step[step])
+            batch = _take(data, tf.slice(indices, [step * batch_size], [batch_size]))
+            loss = tf.cast(_update(model, batch), tf.float32)
+            mean = RANGE_SMOOTHING * mean + (1 - RANGE_SMOOTHING) * loss
+            smoothed = mean / (1 - RANGE_SMOOTHING ** tf.cast(step + 1, tf.float32))
+            losses = tf.tensor_scatter_nd_update(losses, [[step]], [loss])
+            return step + 1, losses, mean, tf.minimum(lowest, smoothed)
+
+        def goes_on(step: Any, losses: Any, mean: Any, lowest: Any) -> Any:
+            smoothed = mean / (1 - RANGE_SMOOTHING ** tf.cast(tf.maximum(step, 1), tf.float32))
+            # NaN compares false with everything, so it ends the loop too.
+            return (step < steps) & ((step < 10) | (smoothed <= DIVERGED * lowest))
+
+        start = (tf.constant(0), tf.fill([steps], float("nan")), tf.constant(0.0), tf.constant(float("inf")))
+        return tf.while_loop(goes_on, one_batch, start)[1]
+
+    losses = sweep(tuple(map(tf.constant, arrays)), tf.constant(order), tf.constant(rates, tf.float32)).numpy()
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
+    model.reset_metrics()
+    return losses  # type: ignore[no-any-return]
+
+
 def prepare(model: Any, arrays: tuple[Any, ...]) -> None:
     """Make the variables of optimizer and metrics now, since none can be made inside a compiled loop."""
     if not model.optimizer.built:
@@ -135,8 +194,21 @@ def _take(arrays: tuple[Any, ...], indices: Any) -> tuple[Any, ...]:
     return tuple(tf.gather(array, indices) for array in arrays)
 
 
-def _update(model: Any, arrays: tuple[Any, ...]) -> None:
-    """One step of gradient descent on one batch."""
+def _distorted(batch: tuple[Any, ...], strength: float, key: Any, step: Any) -> tuple[Any, ...]:
+    """The batch with its images bent, by amounts that are a pure function of (seed, epoch, step)."""
+    if not strength:
+        return batch
+    of_step = tf.random.experimental.stateless_fold_in(key, step)
+
+    def uniform(index: int, *shape: int) -> Any:
+        seed = tf.random.experimental.stateless_fold_in(of_step, index)
+        return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+
+    return (distort(tf.cast(batch[0], tf.float32), strength, uniform), *batch[1:])
+
+
+def _update(model: Any, arrays: tuple[Any, ...]) -> Any:
+    """One step of gradient descent on one batch; gives its loss."""
     x, y, weights = _unpack(arrays)
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
@@ -145,6 +217,7 @@ def _update(model: Any, arrays: tuple[Any, ...]) -> None:
         scaled = model.optimizer.scale_loss(loss)
     model.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
     _record(model, loss, x, y, y_pred, weights)
+    return loss
 
 
 def _score(model: Any, arrays: tuple[Any, ...]) -> None:

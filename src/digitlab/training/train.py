@@ -9,25 +9,22 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
-from digitlab.data.splits import stratified_split
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
-from digitlab.runs import VERSION, RunFolder, available_cores, describe_machine, describe_versions
+from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, refuse_differences
 from digitlab.training import callback_state
 from digitlab.training import tensorflow_epoch as adapter
 from digitlab.training.callbacks import BestModel, Progress, Recorder, Reporter, save_model
 from digitlab.training.checkpoint import Checkpoint
 from digitlab.training.compiled_epochs import CompiledEpochs
+from digitlab.training.held_out import hold_out, one_hot
+from digitlab.training.record import begin_record
 from digitlab.training.run import Run
 
 
@@ -104,13 +101,6 @@ def train_in(
     return run
 
 
-def hold_out(split: Split, config: TrainConfig) -> tuple[Split, Split | None]:
-    """The parts to train on and to choose the epoch on; the same for the same split and seed."""
-    if config.validation_fraction == 0:
-        return split, None
-    return stratified_split(split, config.validation_fraction, config.seed)
-
-
 def _fit(
     split: Split,
     config: TrainConfig,
@@ -138,7 +128,7 @@ def _fit(
 
     done = checkpoint.epochs_done if checkpoint else 0
     last = done if checkpoint and checkpoint.finished else config.epochs
-    CompiledEpochs(model, batch_size=config.batch_size).fit(
+    CompiledEpochs(model, batch_size=config.batch_size, distortion=config.distortion).fit(
         fitted.images,
         one_hot(fitted),
         epochs=last,
@@ -149,11 +139,6 @@ def _fit(
     )
     kept = best.best_epoch if config.stops_early and best.best_epoch else len(history)
     return Run(model, config, history, kept, _why(config, len(history)), validation, folder.path if folder else None)
-
-
-def one_hot(split: Split) -> npt.NDArray[np.float32]:
-    """float32 [n, k]: a 1 in the column of each image's class."""
-    return np.eye(split.num_classes, dtype=np.float32)[split.labels]
 
 
 def _stopping(config: TrainConfig) -> list[Any]:
@@ -197,33 +182,8 @@ def _open_record(folder: RunFolder, split: Split, config: TrainConfig, about: di
     """run.json of the run to begin, or of the one to go on with."""
     if folder.exists():
         return _check_same_run(folder, split, config)
-    fitted, validation = hold_out(split, config)
-    record = {
-        "format": 1,
-        "version": VERSION,
-        "command": "train",
-        "name": folder.path.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "status": "running",
-        "config": config.to_dict(),
-        "dataset": {
-            "name": split.name,
-            "fingerprint": split.fingerprint,
-            "train_fingerprint": split.fingerprint,
-            "class_names": list(split.class_names),
-            "train": len(fitted),
-            "validation": len(validation) if validation else 0,
-            "note": "",
-            **about,
-        },
-        "versions": describe_versions(),
-        "machine": {**describe_machine(), "threads": adapter.use_threads(available_cores())},
-        "stages": {"train": {"status": "running"}},
-        "validation": None,
-        "test": None,
-    }
-    folder.write_record(record)
-    return record
+    threads = adapter.use_threads(available_cores())
+    return begin_record(folder, "train", split, config, about=about, threads=threads)
 
 
 def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dict[str, Any]:
@@ -236,24 +196,7 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
     asked = {
         "configuration": (record["config"], config.to_dict()),
         "training data": (record["dataset"]["train_fingerprint"], split.fingerprint),
-        "software": (_deciding(record["versions"]), _deciding(describe_versions())),
+        "software": (deciding_versions(record["versions"]), deciding_versions(describe_versions())),
     }
-    for what, (found, wanted) in asked.items():
-        if found != wanted:
-            raise RunError(
-                f"{folder.path} holds an unfinished run with another {what}: {_difference(found, wanted)}",
-                hint="repeat the command it was begun with, add --overwrite, or choose another --out",
-            )
+    refuse_differences(folder, asked)
     return record
-
-
-def _deciding(versions: dict[str, str]) -> dict[str, str | None]:
-    """The versions that sums and random numbers, and so the result, depend on."""
-    return {name: versions.get(name) for name in ("digitlab", "keras", "tensorflow", "numpy")}
-
-
-def _difference(found: Any, wanted: Any) -> str:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = [k for k in {**found, **wanted} if found.get(k) != wanted.get(k)]
-        return ", ".join(f"{k} {found.get(k)!r} there, {wanted.get(k)!r} asked for" for k in keys)
-    return f"{str(found)[:16]} there, {str(wanted)[:16]} asked for"

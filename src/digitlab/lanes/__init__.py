@@ -1,0 +1,1 @@
+"""Lanes: processes of one thread each that do training jobs side by side."""

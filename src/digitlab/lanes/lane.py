@@ -1,0 +1,52 @@
+"""What one lane does: wait for a job, do it, say how it went; until the other end is gone."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from digitlab.errors import DigitlabError
+from digitlab.model.backend import keras
+from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.job import TrainData, TrainJob, run_job
+from digitlab.training.programs import Programs
+
+
+def run_lane(connection: Connection, data: TrainData) -> None:
+    """Serve jobs until the connection is closed.
+
+    Sends ``("epoch", row)`` after each epoch and, at the end of a job, ``("done", rows)`` or
+    ``("failed", message)``.
+    """
+    # Ctrl-C at a terminal reaches every process of the group; whoever gave the jobs decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    adapter.use_threads(1)
+    # TensorFlow warns of a program for every shape of network, which is what is meant here.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    gc.freeze()  # what was imported stays: looking through all of TensorFlow for garbage takes half a second
+    programs = Programs()
+    try:
+        while True:
+            job = connection.recv()
+            connection.send(_do(job, data, programs, connection))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # Nobody is there any more. Not `sys.exit`, which would wait for TensorFlow's threads.
+        os._exit(0)
+
+
+def _do(job: TrainJob, data: TrainData, programs: Programs, connection: Connection) -> tuple[str, Any]:
+    # What a user's own `build` draws from Keras' global generators is the trial's own, whichever lane it is in.
+    keras.utils.set_random_seed(job.seed)
+    try:
+        return "done", run_job(job, data, programs, lambda row: connection.send(("epoch", row)))
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except DigitlabError as error:
+        return "failed", error.message
+    except Exception as error:  # noqa: BLE001 - whatever a trial does, it must not end the search
+        return "failed", "".join(traceback.format_exception_only(error)).strip()

@@ -1,0 +1,178 @@
+"""`Lanes`: a fixed number of processes, one thread each, that do training jobs.
+
+Two processes of one thread train two small networks in nearly the time that one process of two threads
+takes for one, since the products of a small batch leave little to share out.
+
+A lane that dies (a trial ran out of memory, say) costs the job it had and is replaced. Lanes are forked
+from a server that has imported TensorFlow once and has never run anything on it; they end by themselves
+when this process is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import connection as connections
+from types import TracebackType
+from typing import Any, Self
+
+from digitlab.errors import UsageError
+from digitlab.lanes.lane import run_lane
+from digitlab.lanes.server import lane_context
+from digitlab.training.callbacks import Row
+from digitlab.training.job import TrainData, TrainJob
+
+# What TensorFlow compiles it never forgets, some megabytes a program: a lane that has done so many jobs
+# makes place for a fresh one.
+JOBS_OF_A_LANE = 64
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """A job has ended an epoch; `row` has the columns of history.csv."""
+
+    job: TrainJob
+    row: Row
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job has ended: with `rows`, an epoch each, or with an `error`, one line."""
+
+    job: TrainJob
+    rows: tuple[Row, ...]
+    error: str | None
+
+
+@contextlib.contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep `multiprocessing` from running the user's script again in every lane, where no job names it."""
+    main = sys.modules["__main__"]
+    hidden: dict[str, Any] = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+    main.__dict__.pop("__file__", None)
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
+
+
+class _Lane:
+    """One process and our end of the pipe to it."""
+
+    def __init__(self, context: Any, data: TrainData) -> None:
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=run_lane, args=(theirs, data), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.job: TrainJob | None = None
+        self.jobs_done = 0
+        self.shapes: set[str] = set()
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+
+
+class Lanes:
+    """Does jobs in `count` processes; a context manager, since it must end them.
+
+    Args:
+        data: What every job trains and validates on.
+        count: Processes, at least 1. The results of the jobs do not depend on it.
+        main_module: Whether the lanes must import the script that is run, since jobs name functions of
+            it; it then needs the usual ``if __name__ == "__main__":``.
+
+    Raises:
+        UsageError: `count` is below 1.
+    """
+
+    def __init__(self, data: TrainData, count: int, *, main_module: bool = False) -> None:
+        if count < 1:
+            raise UsageError(f"expected at least one lane, got {count}", hint="leave it out for one a core")
+        self.count = count
+        self._data = data
+        self._context = lane_context()
+        self._main_module = main_module
+        self._lanes = [self._start() for _ in range(count)]
+
+    def _start(self) -> _Lane:
+        with contextlib.nullcontext() if self._main_module else _main_module_hidden():
+            return _Lane(self._context, self._data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for lane in self._lanes:
+            lane.end()
+
+    @property
+    def idle(self) -> list[int]:
+        """Numbers of the lanes that have no job."""
+        return [number for number, lane in enumerate(self._lanes) if lane.job is None]
+
+    @property
+    def busy(self) -> int:
+        """How many jobs are being done."""
+        return sum(lane.job is not None for lane in self._lanes)
+
+    def knows(self, number: int, shape: str) -> bool:
+        """Whether lane `number` was given a job of that shape before, so that it need not compile."""
+        return shape in self._lanes[number].shapes
+
+    def give(self, number: int, job: TrainJob) -> None:
+        """Give a job to a lane, one of `idle`."""
+        lane = self._lanes[number]
+        if lane.jobs_done >= JOBS_OF_A_LANE:
+            lane.end()
+            lane = self._lanes[number] = self._start()
+        lane.job = job
+        lane.shapes.add(job.shape)
+        # If it died while idle, `events` finds that out and says so of the job.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            lane.pipe.send(job)
+
+    def give_any(self, waiting: list[TrainJob]) -> None:
+        """Give every idle lane one of `waiting`, which is taken off it; one it need not compile for, if there is."""
+        for number in self.idle:
+            if waiting:
+                job = min(waiting, key=lambda job: not self.knows(number, job.shape))
+                waiting.remove(job)
+                self.give(number, job)
+
+    def events(self) -> Iterator[Progressed | Ended]:
+        """Wait until something happens in the lanes, and tell all that has."""
+        working = {lane.pipe: number for number, lane in enumerate(self._lanes) if lane.job is not None}
+        for pipe in connections.wait(list(working)):
+            yield self._receive(working[pipe])
+
+    def _receive(self, number: int) -> Progressed | Ended:
+        lane = self._lanes[number]
+        assert lane.job is not None
+        try:
+            kind, content = lane.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return self._replace(number)
+        if kind == "epoch":
+            return Progressed(lane.job, content)
+        job, lane.job = lane.job, None
+        lane.jobs_done += 1
+        return Ended(job, tuple(content), None) if kind == "done" else Ended(job, (), content)
+
+    def _replace(self, number: int) -> Ended:
+        lane = self._lanes[number]
+        lane.process.join()
+        code, job = lane.process.exitcode, lane.job
+        lane.end()
+        self._lanes[number] = self._start()
+        assert job is not None
+        why = "killed, most likely for want of memory" if code == -9 else f"ended with exit code {code}"
+        return Ended(job, (), f"its process was {why}" if code == -9 else f"its process {why}")

@@ -1,0 +1,105 @@
+"""A run's trials as the report sees them: trials.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from digitlab.report.reading import finite, positive, read_rows, reading, share
+from digitlab.runs import RunFolder
+
+COLUMNS = (
+    "trial", "hidden_units", "learning_rate", "batch_size", "dropout", "weight_decay", "rung", "last_epoch", "score",
+    "best_epoch", "val_loss", "error",
+)  # fmt: skip
+# Beside widths and learning rate, what a space may vary.
+FURTHER = ("batch_size", "dropout", "weight_decay")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network in one rung.
+
+    Args:
+        name: Such as ``b2-r0-07``.
+        hidden_units: Units of each hidden layer.
+        learning_rate: Adam's step size.
+        batch_size: Images per update.
+        dropout: Share of hidden units silenced.
+        weight_decay: Decoupled weight decay.
+        rung: Rung of its bracket, from 0.
+        last_epoch: Epochs behind it when it ended.
+        score: Validation accuracy of its best epoch; `None` if it failed.
+        best_epoch: That epoch, from 1.
+        val_loss: Validation loss of that epoch.
+        error: Why it failed; empty if it did not.
+    """
+
+    name: str
+    hidden_units: tuple[int, ...]
+    learning_rate: float
+    batch_size: float
+    dropout: float
+    weight_decay: float
+    rung: int
+    last_epoch: int
+    score: float | None
+    best_epoch: int | None
+    val_loss: float | None
+    error: str = ""
+
+    @property
+    def network(self) -> tuple[object, ...]:
+        """What the search chose: equal for the trials of one network, and of two drawn alike."""
+        return (self.hidden_units, self.learning_rate, *(getattr(self, name) for name in FURTHER))
+
+
+def read_trials(folder: RunFolder, record: dict[str, Any]) -> tuple[Trial, ...]:
+    """Every trial that has ended; none if the run has not searched, or not yet to the end.
+
+    The trials are written before the finalists are trained, so that an interrupted run may have them
+    while run.json says nothing of a search.
+
+    Raises:
+        RunError: trials.csv is damaged, or missing beside a search that run.json tells of.
+    """
+    path = folder / "trials.csv"
+    if record.get("search") is None and not path.exists():
+        return ()
+    with reading(path, "the file is damaged or missing; restore it, or search again into a new folder"):
+        return tuple(_read_trial(row) for row in read_rows(path, COLUMNS))
+
+
+def _read_trial(row: dict[str, str]) -> Trial:
+    units = tuple(int(width) for width in row["hidden_units"].split("-") if row["hidden_units"])
+    if any(width < 1 for width in units):
+        msg = f"{row['hidden_units']} for layers"
+        raise ValueError(msg)
+    return Trial(
+        name=row["trial"],
+        hidden_units=units,
+        learning_rate=positive(row["learning_rate"]),
+        batch_size=positive(row["batch_size"]),
+        dropout=finite(row["dropout"]),
+        weight_decay=finite(row["weight_decay"]),
+        rung=int(row["rung"]),
+        last_epoch=int(row["last_epoch"]),
+        score=share(row["score"]) if row["score"] else None,
+        best_epoch=int(row["best_epoch"]) if row["best_epoch"] else None,
+        val_loss=finite(row["val_loss"]) if row["val_loss"] else None,
+        error=row["error"],
+    )
+
+
+def varying(trials: Sequence[Trial]) -> list[str]:
+    """Which of `FURTHER` the trials differ in."""
+    return [name for name in FURTHER if len({getattr(trial, name) for trial in trials}) > 1]
+
+
+def best_networks(trials: Sequence[Trial], count: int) -> list[Trial]:
+    """The best trial of each of the `count` best networks, the best first; ties in the order given."""
+    best: dict[tuple[object, ...], Trial] = {}
+    for trial in sorted((t for t in trials if t.score is not None), key=lambda t: -(t.score or 0.0)):
+        best.setdefault(trial.network, trial)
+    return list(best.values())[:count]

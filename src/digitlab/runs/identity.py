@@ -1,0 +1,38 @@
+"""Whether what is asked for is the run that lies in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from digitlab.errors import RunError
+from digitlab.runs.folder import RunFolder
+
+_DECIDING = ("digitlab", "keras", "tensorflow", "keras-tuner", "numpy")
+
+
+def deciding_versions(versions: Mapping[str, str]) -> dict[str, str | None]:
+    """The versions that sums and random numbers, and so the result, depend on."""
+    return {name: versions.get(name) for name in _DECIDING}
+
+
+def refuse_differences(folder: RunFolder, asked: Mapping[str, tuple[Any, Any]]) -> None:
+    """Raise `RunError` unless each pair of what was found and what is wanted is equal.
+
+    Args:
+        folder: Named in the error.
+        asked: What it is, in a word or two, to (found in the folder, wanted now).
+    """
+    for what, (found, wanted) in asked.items():
+        if found != wanted:
+            raise RunError(
+                f"{folder.path} holds an unfinished run with another {what}: {_difference(found, wanted)}",
+                hint="repeat the command it was begun with, add --overwrite, or choose another --out",
+            )
+
+
+def _difference(found: Any, wanted: Any) -> str:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = [k for k in {**found, **wanted} if found.get(k) != wanted.get(k)]
+        return ", ".join(f"{k} {found.get(k)!r} there, {wanted.get(k)!r} asked for" for k in keys)
+    return f"{str(found)[:16]} there, {str(wanted)[:16]} asked for"

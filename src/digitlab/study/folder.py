@@ -1,0 +1,79 @@
+"""What may become of a run folder: whose it is, whether it can be gone on with, how it is emptied."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from digitlab.data import Dataset
+from digitlab.errors import RunError
+from digitlab.runs import RunFolder
+
+_RUN_FILES = (
+    "run.json", "history.csv", "model.keras", "model.onnx", "evaluation.json", "predictions.npz", "report.html",
+    "scan.csv", "trials.csv",
+)  # fmt: skip
+_RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists")
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What run.json says of a data set beside its training split."""
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "test": len(dataset.test),
+        "note": dataset.note,
+        "source": dataset.source,
+    }
+
+
+def refuse_finished(folder: RunFolder) -> None:
+    """Raise `RunError` where a finished run lies in the folder."""
+    if folder.exists() and folder.read_record()["status"] == "finished":
+        raise RunError(
+            f"{folder.path} holds a finished run",
+            hint="add --overwrite to run anew, or choose another folder with --out",
+        )
+
+
+def refuse_foreign_folder(folder: RunFolder) -> None:
+    """Raise `RunError` where something else lies in the folder."""
+    path = folder.path
+    if path.is_dir() and not folder.exists():
+        foreign = sorted(p.name for p in path.iterdir() if not p.name.startswith("."))
+        if foreign:
+            raise RunError(
+                f"{path} exists and is no run folder: {', '.join(foreign[:3])} lies in it",
+                hint="choose a new or empty folder with --out",
+            )
+
+
+def refuse_other_data(folder: RunFolder, dataset: Dataset) -> None:
+    """Raise `RunError` for another test split; the training part is compared where training begins."""
+    recorded = folder.read_record()["dataset"]
+    same_training = recorded["train_fingerprint"] == dataset.train.fingerprint
+    if same_training and recorded["fingerprint"] != dataset.fingerprint:
+        raise RunError(
+            f"{folder.path} holds an unfinished run with another test split",
+            hint="name the data it was begun with, add --overwrite, or choose another --out",
+        )
+
+
+def close_interrupted(folder: RunFolder) -> None:
+    """Leave a folder that says what it is, with a report of the epochs so far."""
+    if not folder.exists():
+        return
+    record = folder.update_record(status="interrupted")
+    if folder.read_history() or "scan" in record or "search" in record:
+        from digitlab.report import write_report
+
+        write_report(folder.path)
+
+
+def clear_run(folder: RunFolder) -> None:
+    """Remove what digitlab wrote into a run folder, and nothing else."""
+    for name in _RUN_FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in _RUN_FOLDERS:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)

@@ -1,0 +1,108 @@
+"""The stages of a run: each reads and writes the run folder, and says in run.json that it has ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from digitlab.data import Split
+from digitlab.evaluation import Evaluation, evaluate_probabilities
+from digitlab.runs import RunFolder, atomic_path, write_text
+
+GALLERY = 48
+
+
+def stage_finished(folder: RunFolder, stage: str) -> bool:
+    """Whether run.json says that a stage has ended."""
+    if not folder.exists():
+        return False
+    return bool(folder.read_record()["stages"].get(stage, {}).get("status") == "finished")
+
+
+def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> None:
+    """Score a run's network on its validation and its test split, and record that the test was opened."""
+    from digitlab.model import load_keras_classifier
+
+    started = time.perf_counter()
+    classifier = load_keras_classifier(folder / "model.keras")
+    opened = folder.read_record().get("test_opened") or datetime.now(UTC).isoformat(timespec="seconds")
+    folder.update_record(test_opened=opened)
+    evaluations: dict[str, Evaluation | None] = {"validation": None}
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, split in (("validation", validation), ("test", test)):
+        if split is None:
+            continue
+        probabilities = classifier.predict_proba(split.images)
+        evaluation = evaluate_probabilities(split.labels, probabilities, class_names=split.class_names)
+        evaluations[name] = evaluation
+        worst = np.array([m.index for m in evaluation.mistakes[:GALLERY]], dtype=np.int64)
+        arrays[f"{name}_labels"] = split.labels
+        arrays[f"{name}_probabilities"] = probabilities
+        arrays[f"{name}_mistake_indices"] = worst
+        arrays[f"{name}_mistake_images"] = split.images[worst]
+    with atomic_path(folder / "predictions.npz") as temporary:
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+    content = {name: e.to_dict() if e else None for name, e in evaluations.items()}
+    write_text(folder / "evaluation.json", json.dumps(content, allow_nan=False) + "\n")
+    scores = {name: scores_of(e) if e else None for name, e in evaluations.items()}
+    finish_stage(folder, "evaluate", started, **scores)
+
+
+def export_in(folder: RunFolder) -> Path:
+    """Write a run's network as model.onnx."""
+    from digitlab.export import export_onnx
+
+    started = time.perf_counter()
+    path = export_onnx(folder.path, folder / "model.onnx")
+    finish_stage(folder, "export", started)
+    return path
+
+
+def report_in(folder: RunFolder) -> Path:
+    """Write the figures and report.html of a run from its own files."""
+    from digitlab.report import write_report
+
+    started = time.perf_counter()
+    path = write_report(folder.path)
+    finish_stage(folder, "report", started)
+    return path
+
+
+def summarise(folder: RunFolder) -> dict[str, Any]:
+    """What ``digitlab train --json`` prints, from run.json alone."""
+    record = folder.read_record()
+    stages = record["stages"].values()
+    return {
+        "run": str(folder.path),
+        "dataset": {key: record["dataset"][key] for key in ("name", "fingerprint", "note")},
+        "epochs": record["epochs"],
+        "best_epoch": record["best_epoch"],
+        "duration_s": round(sum(stage.get("duration_s", 0.0) for stage in stages), 3),
+        "parameters": record["parameters"],
+        "validation": record["validation"],
+        "test": record["test"],
+        "report": str(folder / "report.html"),
+    }
+
+
+def finish_stage(folder: RunFolder, stage: str, started: float, **changes: Any) -> None:
+    """Say in run.json that a stage has ended, `started` being the performance counter at its beginning."""
+    stages = folder.read_record()["stages"]
+    done = {"status": "finished", "duration_s": round(time.perf_counter() - started, 3)}
+    folder.update_record(stages={**stages, stage: done}, **changes)
+
+
+def scores_of(evaluation: Evaluation) -> dict[str, Any]:
+    """What run.json and ``--json`` say of an evaluation."""
+    return {
+        "accuracy": evaluation.accuracy,
+        "loss": evaluation.loss,
+        "n": evaluation.n,
+        "accuracy_interval": list(evaluation.accuracy_interval),
+    }

@@ -1,0 +1,325 @@
+"""``digitlab study``, ``tune`` and ``scan`` as one call: the document's study, stage by stage, each resumable.
+
+::
+
+    scan      learning-rate range test, and the document's rates side by side
+    tune      Hyperband over the space, the best few trained again, the winner named
+    train     the winner, as trained with its first seed, becomes the run's network
+    evaluate  the test split is opened, once, for the winner over all its seeds
+    export    model.onnx
+    report    report.html
+
+The search is the whole of ``tune``, the scan of ``scan``; both end with a report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from digitlab.config import TrainConfig
+from digitlab.data import Dataset
+from digitlab.errors import ConfigError, RunError
+from digitlab.runs import (
+    RunFolder,
+    available_cores,
+    deciding_versions,
+    describe_versions,
+    refuse_differences,
+)
+from digitlab.study.folder import (
+    clear_run,
+    close_interrupted,
+    describe_data,
+    refuse_finished,
+    refuse_foreign_folder,
+    refuse_other_data,
+)
+from digitlab.study.stages import evaluate_in, export_in, finish_stage, report_in, stage_finished
+
+if TYPE_CHECKING:
+    from digitlab.lanes.lanes import Lanes
+    from digitlab.tuning.config import SearchConfig
+    from digitlab.tuning.space import SearchSpace
+    from digitlab.tuning.tune import SearchProgress
+
+STAGES = {
+    "scan": ("scan", "report"),
+    "tune": ("tune", "report"),
+    "study": ("scan", "tune", "train", "evaluate", "export", "report"),
+}
+# What the study that digitlab starts from reports of its best network.
+DOCUMENT = {
+    "validation_accuracy": 0.9785,
+    "test_accuracy": 0.9758,
+    "test_loss": 0.0846,
+    "hidden_units": [256, 128],
+    "learning_rate": 0.001,
+}
+
+
+@dataclass(frozen=True)
+class ScanSettings:
+    """How the learning-rate scan goes about; see `digitlab.scan.scan.scan_learning_rates`."""
+
+    rates: tuple[float, ...]
+    epochs: int = 3
+    lowest: float = 1e-6
+    highest: float = 1.0
+    steps: int = 600
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**self.__dict__, "rates": list(self.rates)}
+
+
+@dataclass
+class Listener:
+    """Told what happens; each is called from the thread that runs the study."""
+
+    stage: Callable[[str], None] = lambda name: None
+    scan: Callable[[int, int], None] = lambda done, of: None
+    search: Callable[[SearchProgress], None] = lambda progress: None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study does.
+
+    Args:
+        command: Which of `STAGES`.
+        search: How networks are searched, and everything about them that is not.
+        space: What is searched.
+        scan: How learning rates are scanned.
+    """
+
+    command: str
+    search: SearchConfig
+    space: SearchSpace
+    scan: ScanSettings
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for an unfinished run to be gone on with."""
+        return {"search": self.search.to_dict(), "space": self.space.to_dict(), "scan": self.scan.to_dict()}
+
+
+@dataclass
+class _Context:
+    """What the stages of one call share."""
+
+    folder: RunFolder
+    dataset: Dataset
+    study: Study
+    lanes: int | None
+    listener: Listener
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _pool: Lanes | None = None
+
+    @property
+    def base(self) -> TrainConfig:
+        return self.study.search.base
+
+    @property
+    def pool(self) -> Lanes:
+        """The lanes, started when they are first needed and shared, so that no program is compiled twice."""
+        if self._pool is None:
+            from digitlab.lanes.lanes import Lanes
+            from digitlab.training.held_out import hold_out, one_hot
+            from digitlab.training.job import TrainData
+
+            fitted, held_out = hold_out(self.dataset.train, self.base)
+            if held_out is None:
+                raise ConfigError("comparing networks needs held-out images, and validation_fraction is 0", hint="0.1")
+            data = TrainData(fitted.images, one_hot(fitted), (held_out.images, one_hot(held_out)))
+            self._pool = self.stack.enter_context(Lanes(data, self.lanes or available_cores()))
+        return self._pool
+
+
+def run_study(
+    study: Study,
+    dataset: Dataset,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    lanes: int | None = None,
+    listener: Listener | None = None,
+) -> dict[str, Any]:
+    """Run a study's stages, or what is left of them.
+
+    Killed at any moment, the same call goes on and ends as it would have ended.
+
+    Args:
+        study: What to do.
+        dataset: Training and test split; only the stage ``evaluate`` opens the test split.
+        path: The run folder.
+        overwrite: Throw away a run that is already there.
+        lanes: Processes of one thread each; one for every core by default. No result depends on it.
+        listener: Told what happens.
+
+    Returns:
+        run.json's content.
+
+    Raises:
+        RunError: The folder holds a finished run, or another study's, or is in use.
+    """
+    folder = RunFolder(path)
+    refuse_foreign_folder(folder)
+    with folder.lock():
+        if overwrite:
+            clear_run(folder)
+        refuse_finished(folder)
+        _open(folder, study, dataset)
+        context = _Context(folder, dataset, study, lanes, listener or Listener())
+        try:
+            with context.stack:
+                for stage in STAGES[study.command]:
+                    if not stage_finished(folder, stage):
+                        context.listener.stage(stage)
+                        _DO[stage](context)
+        except KeyboardInterrupt:
+            close_interrupted(folder)
+            raise
+        return {**folder.update_record(status="finished"), "path": str(path)}
+
+
+def read_study(record: dict[str, Any]) -> Study:
+    """The study that a run was begun with, from its run.json.
+
+    Raises:
+        RunError: The record does not hold one.
+        ConfigError: It holds an impossible one.
+    """
+    from digitlab.tuning.config import SearchConfig
+    from digitlab.tuning.space import SearchSpace
+
+    try:
+        stated = record["study"]
+        search = SearchConfig(**{**stated["search"], "base": TrainConfig.from_mapping(stated["search"]["base"])})
+        scan = ScanSettings(**{**stated["scan"], "rates": tuple(stated["scan"]["rates"])})
+        return Study(record["command"], search, SearchSpace.from_mapping(stated["space"]), scan)
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{record['name']}: expected a study in run.json, got: {error}", hint="the file is damaged; run it anew"
+        ) from error
+
+
+def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
+    if not folder.exists():
+        from digitlab.training.record import begin_record
+
+        begin_record(
+            folder,
+            study.command,
+            dataset.train,
+            study.search.base,
+            about=describe_data(dataset),
+            stages={},
+            study=study.identity(),
+            document=DOCUMENT if study.command == "study" else None,
+        )
+        return
+    record = folder.read_record()
+    asked = {
+        "verb": (record.get("command"), study.command),
+        **{what: (record.get("study", {}).get(what), wanted) for what, wanted in study.identity().items()},
+        "training data": (record["dataset"]["train_fingerprint"], dataset.train.fingerprint),
+        "software": (deciding_versions(record["versions"]), deciding_versions(describe_versions())),
+    }
+    refuse_differences(folder, asked)
+    refuse_other_data(folder, dataset)
+    folder.update_record(status="running")
+
+
+def _scan(context: _Context) -> None:
+    from digitlab.scan.result import write_scan
+    from digitlab.scan.scan import scan_learning_rates
+
+    started = time.perf_counter()
+    result = scan_learning_rates(
+        context.dataset.train,
+        context.base,
+        **context.study.scan.__dict__,
+        pool=context.pool if context.study.scan.rates else None,
+        progress=context.listener.scan,
+    )
+    write_scan(result, context.folder / "scan.csv")
+    finish_stage(context.folder, "scan", started, scan=result.to_dict())
+
+
+def _tune(context: _Context) -> None:
+    from digitlab.tuning.tune import search_in
+
+    started = time.perf_counter()
+    result = search_in(
+        context.folder.path,
+        context.dataset.train,
+        context.study.space,
+        context.study.search,
+        pool=context.pool,
+        progress=context.listener.search,
+    )
+    search = {
+        **result.to_dict(),
+        "space": context.study.space.to_dict(),
+        "lanes": context.pool.count,
+        "duration_s": round(result.duration_s, 3),
+    }
+    finish_stage(context.folder, "tune", started, search=search, config=result.best.config.to_dict())
+
+
+def _train(context: _Context) -> None:
+    from digitlab.tuning.winner import read_winner
+
+    started = time.perf_counter()
+    winner = read_winner(context.folder, context.base)
+    history = winner.history(winner.seeds[0])
+    winner.save(winner.seeds[0], context.dataset.train.num_classes, context.folder / "model.keras")
+    context.folder.write_history(history)
+    best = min(history, key=lambda row: row["val_loss"])
+    finish_stage(
+        context.folder,
+        "train",
+        started,
+        config=winner.config(winner.seeds[0]).to_dict(),
+        epochs=len(history),
+        best_epoch=int(best["epoch"]),
+        stopped=f"val_loss had not fallen for {context.base.patience} epochs",
+        parameters=winner.parameters(context.dataset.train.num_classes),
+    )
+
+
+def _evaluate(context: _Context) -> None:
+    from digitlab.evaluation import evaluate
+    from digitlab.training.held_out import hold_out
+    from digitlab.tuning.winner import read_winner
+
+    _, validation = hold_out(context.dataset.train, context.base)
+    winner = read_winner(context.folder, context.base)
+    test = context.dataset.test
+    scores = [evaluate(winner.classifier(seed, test.num_classes), test) for seed in winner.seeds]
+    accuracies = [score.accuracy for score in scores]
+    context.folder.update_record(
+        seeds={
+            "seeds": list(winner.seeds),
+            "test_accuracies": accuracies,
+            "test_losses": [score.loss for score in scores],
+            "mean_accuracy": statistics.fmean(accuracies),
+            "deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
+        }
+    )
+    evaluate_in(context.folder, validation, test)
+
+
+_DO: dict[str, Callable[[_Context], Any]] = {
+    "scan": _scan,
+    "tune": _tune,
+    "train": _train,
+    "evaluate": _evaluate,
+    "export": lambda context: export_in(context.folder),
+    "report": lambda context: report_in(context.folder),
+}

@@ -1,0 +1,1 @@
+"""The search for a network: space, plan, KerasTuner's Hyperband made fault-tolerant, finalists."""

@@ -1,0 +1,59 @@
+"""`SearchConfig`: how a search goes about, frozen and checked on construction."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from digitlab.config import TrainConfig
+from digitlab.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How networks are searched and the winner is chosen. The defaults are the document's.
+
+    Args:
+        max_epochs: Epochs of a network that reaches the end of its bracket.
+        factor: Of how many networks one goes on.
+        iterations: How often all brackets are gone through.
+        finalists: How many of the best are trained again before a winner is named.
+        finalist_seeds: Over how many seeds each.
+        base: Everything about a network that is not searched, and the seed of the whole.
+
+    Raises:
+        ConfigError: A value of the wrong type or outside its range.
+    """
+
+    max_epochs: int = 10
+    factor: int = 3
+    iterations: int = 1
+    finalists: int = 3
+    finalist_seeds: int = 3
+    base: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "max_epochs": (1, 10_000),
+            "factor": (2, 100),
+            "iterations": (1, 1000),
+            "finalists": (1, 100),
+            "finalist_seeds": (1, 100),
+        }
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ConfigError(
+                    f"{name}: expected a whole number from {low} to {high}, got {value!r}", hint=f"change {name}"
+                )
+        if self.base.validation_fraction == 0:
+            raise ConfigError(
+                "validation_fraction: a search chooses on held-out images, and got 0",
+                hint="leave it at 0.1",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**values, "base": self.base.to_dict()}

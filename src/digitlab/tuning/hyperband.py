@@ -1,0 +1,312 @@
+"""`Hyperband`: KerasTuner's tuner, its trials trained in lanes, its search never lost."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import pickle
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+import numpy.typing as npt
+from keras_tuner.engine.trial import TrialStatus  # type: ignore[import-not-found,unused-ignore]
+
+from digitlab.errors import RunError, UsageError
+from digitlab.lanes.lanes import Ended, Lanes, Progressed
+from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, write_text
+from digitlab.training.callbacks import Row
+from digitlab.training.job import TrainData, TrainJob
+from digitlab.tuning.oracle import ScheduledOracle
+from digitlab.tuning.plan import Plan, plan_hyperband
+from digitlab.tuning.schedule import TrialKey, trial_seed
+
+# Best networks whose weights are kept, whatever became of their trials.
+WEIGHTS_KEPT = 5
+
+Builder = Callable[[], Any]
+Listener = Callable[["Hyperband"], None]
+
+
+class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
+    """KerasTuner's Hyperband, exact and resumable.
+
+    It is used as its parent is: ``tuner = Hyperband(build, objective="val_accuracy", ...)``,
+    ``tuner.search(x, y, validation_data=(x, y), batch_size=32)``, `results_summary`,
+    `get_best_hyperparameters`, `get_best_models`. Every trial runs in a process of its own lane, an epoch
+    one compiled program. Killed at any moment, the same calls go on and come to the same result.
+
+    Args:
+        hypermodel: A `keras_tuner.HyperModel` or a function from `HyperParameters` to a compiled model.
+            Lanes are other processes: it must be picklable, as a function at a module's top level is.
+        objective: As KerasTuner takes it.
+        max_epochs: Epochs of a network that reaches the end.
+        factor: Of how many networks one goes on.
+        hyperband_iterations: How often all brackets are gone through.
+        seed: Decides every trial's values, initial weights and order of images.
+        hyperparameters: A `keras_tuner.HyperParameters` to begin with.
+        lanes: Processes, one thread each; by default one for every core. The result does not depend on it.
+        configurations: How many the space holds, where known, so that the plan is exact.
+        listener: Called whenever a trial has begun, has ended an epoch or has ended.
+        **more: The parent's other arguments: ``directory``, ``project_name``, ``overwrite``,
+            ``tune_new_entries``, ``allow_new_entries``, ``max_model_size``, ``loss`` and so on.
+    """
+
+    def __init__(
+        self,
+        hypermodel: Any = None,
+        objective: Any = "val_accuracy",
+        max_epochs: int = 100,
+        factor: int = 3,
+        hyperband_iterations: int = 1,
+        seed: int = 0,
+        hyperparameters: Any = None,
+        *,
+        lanes: int | None = None,
+        configurations: int | None = None,
+        listener: Listener | None = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        **more: Any,
+    ) -> None:
+        self.plan: Plan = plan_hyperband(
+            max_epochs, factor, iterations=hyperband_iterations, configurations=configurations
+        )
+        self.lanes = available_cores() if lanes is None else lanes
+        self.listener = listener
+        self.rows: dict[str, list[Row]] = {}
+        self.started = 0.0
+        oracle = ScheduledOracle(
+            self.plan,
+            objective=objective,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            max_epochs=max_epochs,
+            factor=factor,
+            hyperband_iterations=hyperband_iterations,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
+        )
+        oracle.verbose = 0
+        # Not the parent's own __init__, which would make an oracle of its own.
+        keras_tuner.Tuner.__init__(self, oracle=oracle, hypermodel=hypermodel, **more)
+
+    def search(
+        self,
+        x: npt.NDArray[Any],
+        y: npt.NDArray[Any],
+        *,
+        validation_data: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+        batch_size: int = 32,
+        data_fingerprint: str | None = None,
+        pool: Lanes | None = None,
+    ) -> None:
+        """Run the search, or what is left of it.
+
+        Args:
+            x: Images to train on.
+            y: Labels as the models' loss wants them.
+            validation_data: (x, y) that every trial is scored on.
+            batch_size: Images per update; a hyperparameter called ``batch_size`` goes over it.
+            data_fingerprint: What stands for the data in the search's record; by default their SHA-256.
+            pool: Lanes over the same data that are there already; by default lanes of the search's own.
+
+        Raises:
+            RunError: The folder holds a search of another space, plan, data or software, or is in use.
+            UsageError: The hypermodel cannot be sent to another process.
+        """
+        data = TrainData(x, y, validation_data)
+        fingerprint = data_fingerprint or _fingerprint(data)
+        with RunFolder(Path(self.project_dir)).lock():
+            self._open(self._identity(fingerprint, batch_size))
+            self.started = time.perf_counter()
+            if self.oracle.schedule.ready():
+                own = pool or Lanes(data, self.lanes, main_module=self._needs_main())
+                with own if pool is None else contextlib.nullcontext():
+                    self._run(own, batch_size)
+            self._sweep()
+        if not any(trial.status == TrialStatus.COMPLETED for trial in self.oracle.trials.values()):
+            failed = next((t.message for t in self.oracle.trials.values() if t.message), "no trial was run")
+            raise RunError(f"every trial of the search failed, the first with: {failed}", hint="try a smaller space")
+
+    def _run(self, lanes: Lanes, batch_size: int) -> None:
+        schedule = self.oracle.schedule
+        while schedule.ready() or lanes.busy:
+            for number in lanes.idle:
+                if ready := schedule.ready():
+                    self._begin(lanes, number, self._choose(lanes, number, ready), batch_size)
+            for event in lanes.events():
+                self._hear(event)
+
+    def _choose(self, lanes: Lanes, number: int, ready: list[TrialKey]) -> TrialKey:
+        """One that the lane need not compile for; else one that no lane need, so that none waits for two."""
+        shapes = {key: self._shape(key) for key in ready}
+        others = [n for n in range(lanes.count) if n != number]
+        return min(
+            ready,
+            key=lambda key: (
+                not lanes.knows(number, shapes[key]),
+                any(lanes.knows(other, shapes[key]) for other in others),
+                ready.index(key),
+            ),
+        )
+
+    def _shape(self, key: TrialKey) -> str:
+        values = self.oracle.values_of(key)
+        if hasattr(self.hypermodel, "shape_of"):
+            return str(self.hypermodel.shape_of(values))
+        return json.dumps(
+            {k: v for k, v in values.items() if k != "learning_rate" and not k.startswith("tuner/")}, sort_keys=True
+        )
+
+    def _begin(self, lanes: Lanes, number: int, key: TrialKey, batch_size: int) -> None:
+        trial = self.oracle.begin(key, f"lane-{number}")
+        rung = self.oracle.schedule.rung_of(key)
+        self.rows[trial.trial_id] = []
+        job = TrainJob(
+            name=trial.trial_id,
+            build=self._builder(trial.hyperparameters),
+            batch_size=trial.hyperparameters.values.get("batch_size", batch_size),
+            shape=self._shape(key),
+            distortion=self._distortion(trial.hyperparameters),
+            seed=trial_seed(self.oracle.seed, key),
+            first_epoch=rung.first_epoch,
+            last_epoch=rung.last_epoch,
+            start=self._state_path(key.parent.trial_id) if key.parent else None,
+            end=self._state_path(trial.trial_id) if rung.last_epoch < self.oracle.max_epochs else None,
+            weights=Path(self._get_checkpoint_fname(trial.trial_id)),
+            monitor=self.oracle.objective.name,
+            mode=self.oracle.objective.direction,
+        )
+        lanes.give(number, job)
+        self._tell()
+
+    def _distortion(self, hyperparameters: Any) -> float:
+        if hasattr(self.hypermodel, "config_for"):
+            return float(self.hypermodel.config_for(hyperparameters).distortion)
+        return float(hyperparameters.values.get("distortion", 0.0))
+
+    def _builder(self, hyperparameters: Any) -> Builder:
+        """What builds a trial's network in a lane."""
+        if hasattr(self.hypermodel, "builder"):
+            return self.hypermodel.builder(hyperparameters)  # type: ignore[no-any-return]
+        return functools.partial(_build, self.hypermodel, hyperparameters.get_config())
+
+    def _hear(self, event: Progressed | Ended) -> None:
+        if isinstance(event, Progressed):
+            self.rows[event.job.name].append(event.row)
+            self._tell()
+            return
+        trial = self.oracle.trials[event.job.name]
+        if event.error is None:
+            own = [row for row in event.rows if row["epoch"] > event.job.first_epoch]
+            for row in own:
+                _record(trial, row, self.oracle.objective)
+            self.rows[trial.trial_id] = own
+            trial.status = TrialStatus.COMPLETED
+        else:
+            trial.status, trial.message = TrialStatus.FAILED, event.error
+        self.oracle.end_trial(trial)
+        self._sweep()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.listener is not None:
+            self.listener(self)
+
+    def _sweep(self) -> None:
+        """Remove the checkpoints that nothing goes on from, and the weights of all but the best trials."""
+        kept = {trial.trial_id for trial in self.oracle.get_best_trials(WEIGHTS_KEPT)}
+        for trial_id, key in self.oracle.keys.items():
+            if key not in self.oracle.schedule.scores:
+                continue
+            if not self.oracle.schedule.needed(key):
+                self._state_path(trial_id).unlink(missing_ok=True)
+            if trial_id not in kept:
+                Path(self._get_checkpoint_fname(trial_id)).unlink(missing_ok=True)
+
+    def _state_path(self, trial_id: str) -> Path:
+        return Path(self.project_dir) / f"trial_{trial_id}" / "state.npz"
+
+    def _needs_main(self) -> bool:
+        """Whether lanes must import the script that is run; raises where the hypermodel cannot be sent at all."""
+        if hasattr(self.hypermodel, "builder"):
+            return False
+        try:
+            return b"__main__" in pickle.dumps(self.hypermodel)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise UsageError(
+                f"the hypermodel cannot be sent to the lanes' processes: {error}",
+                hint="define the function or class that builds the model at the top level of a module",
+            ) from error
+
+    def _identity(self, fingerprint: str, batch_size: int) -> dict[str, Any]:
+        return {
+            "space": self.oracle.get_space().get_config()["space"],
+            "plan": {"max_epochs": self.oracle.max_epochs, "factor": self.oracle.factor},
+            "iterations": self.oracle.hyperband_iterations,
+            "objective": [self.oracle.objective.name, self.oracle.objective.direction],
+            "seed": self.oracle.seed,
+            "batch size": batch_size,
+            "fixed settings": getattr(self.hypermodel, "settings", None),
+            "data": fingerprint,
+            "software": deciding_versions(describe_versions()),
+        }
+
+    def _open(self, identity: dict[str, Any]) -> None:
+        """Write down what this search is, or compare with what was written down."""
+        path = Path(self.project_dir) / "search.json"
+        identity = json.loads(json.dumps(identity, default=str))
+        if not path.exists():
+            write_text(path, json.dumps(identity, indent=1) + "\n")
+            return
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            other = [name for name in identity if found[name] != identity[name]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{path}: expected a search's record, got: {type(error).__name__} {error}",
+                hint="the file is damaged; search again with --overwrite",
+            ) from error
+        if other:
+            raise RunError(
+                f"{self.project_dir} holds a search with another {' and another '.join(other)}",
+                hint="repeat the command it was begun with, search anew with overwrite, or choose another folder",
+            )
+        if not self.oracle.trials:
+            self.oracle.take_up()
+
+    def save(self) -> None:
+        """Nothing: all that a search must remember is in its trials' files."""
+
+    def clear(self) -> None:
+        """Remove the search's files."""
+        shutil.rmtree(self.project_dir, ignore_errors=True)
+
+
+def _build(hypermodel: Any, config: dict[str, Any]) -> Any:
+    return hypermodel.build(keras_tuner.HyperParameters.from_config(config))
+
+
+def _record(trial: Any, row: Row, objective: Any) -> None:
+    for name, value in row.items():
+        if name == "epoch":
+            continue
+        if not trial.metrics.exists(name):
+            direction = objective.direction if name == objective.name else None
+            trial.metrics.register(name, direction=direction or ("max" if "accuracy" in name else "min"))
+        trial.metrics.update(name, value, step=int(row["epoch"]))
+
+
+def _fingerprint(data: TrainData) -> str:
+    digest = hashlib.sha256()
+    for array in (data.x, data.y, *(data.validation or ())):
+        digest.update(repr((array.shape, str(array.dtype))).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

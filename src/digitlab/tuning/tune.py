@@ -1,0 +1,253 @@
+"""`tune`: from a split and a space to a winner. The story of a search, from top to bottom."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_tuner.engine.trial import TrialStatus  # type: ignore[import-not-found,unused-ignore]
+
+from digitlab.config import TrainConfig
+from digitlab.data.split import Split
+from digitlab.lanes.lanes import Lanes
+from digitlab.runs import RunFolder, available_cores
+from digitlab.training.held_out import hold_out, one_hot
+from digitlab.training.job import TrainData
+from digitlab.tuning.config import SearchConfig
+from digitlab.tuning.curves import write_curves
+from digitlab.tuning.finalists import choose, train_finalists
+from digitlab.tuning.hyperband import Hyperband
+from digitlab.tuning.hypermodel import MLPHyperModel
+from digitlab.tuning.result import SearchResult, TrialRecord, write_trials
+from digitlab.tuning.schedule import TrialKey, trial_seed
+from digitlab.tuning.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """Where a search stands.
+
+    Args:
+        tuner: The tuner, whose oracle knows every trial; `None` while finalists are trained.
+        epochs: Epochs of the plan that have been trained.
+        of_epochs: Epochs of the plan.
+        finalists: Finalists' trainings done, and of how many; `None` before they begin.
+        remaining_s: Seconds that the search may still take, by its pace so far; `None` before there is one.
+    """
+
+    tuner: Hyperband | None
+    epochs: int
+    of_epochs: int
+    finalists: tuple[int, int] | None
+    remaining_s: float | None
+
+
+Progress = Callable[[SearchProgress], None]
+
+
+def tune(
+    split: Split,
+    space: SearchSpace | None = None,
+    config: SearchConfig | None = None,
+    *,
+    out: Path | str | None = None,
+    lanes: int | None = None,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Search for the best network of a space by Hyperband, and choose it among finalists.
+
+    Args:
+        split: The training split; a part of it is held out and every score is measured on that. There is
+            no argument through which test images could come in.
+        space: What is searched; the document's space by default.
+        config: How; the document's Hyperband by default.
+        out: Where trials, weights and results are kept. If an unfinished search of the same space,
+            configuration, data and software lies there, it is gone on with and comes to the same result.
+            `None` keeps nothing.
+        lanes: Processes of one thread each; one for every core by default. The result does not depend
+            on it.
+        progress: Called whenever something has happened.
+
+    Returns:
+        Every trial, the finalists and the winner.
+
+    Raises:
+        RunError: `out` holds another search, or is in use; or every trial failed.
+    """
+    space, config = space or SearchSpace(), config or SearchConfig()
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="digitlab-search-") as folder:
+            return search_in(Path(folder), split, space, config, lanes=lanes, progress=progress, keep=False)
+    folder_path = Path(out)
+    with RunFolder(folder_path).lock():
+        return search_in(folder_path, split, space, config, lanes=lanes, progress=progress)
+
+
+def search_in(
+    folder: Path,
+    split: Split,
+    space: SearchSpace,
+    config: SearchConfig,
+    *,
+    lanes: int | None = None,
+    pool: Lanes | None = None,
+    progress: Progress | None = None,
+    keep: bool = True,
+) -> SearchResult:
+    """The search stage of a run whose folder the caller holds; see `tune`."""
+    started = time.perf_counter()
+    fitted, held_out = hold_out(split, config.base)
+    assert held_out is not None  # SearchConfig refuses a search without
+    data = TrainData(fitted.images, one_hot(fitted), (held_out.images, one_hot(held_out)))
+    if pool is None:
+        with Lanes(data, lanes or available_cores()) as own:
+            return search_in(folder, split, space, config, lanes=lanes, pool=own, progress=progress, keep=keep)
+    reporter = _Reporter(progress, config)
+    tuner = make_tuner(folder, space, config, split.num_classes, lanes=lanes, listener=reporter.hear)
+    tuner.search(
+        data.x,
+        data.y,
+        validation_data=data.validation,  # type: ignore[arg-type]
+        batch_size=config.base.batch_size,
+        data_fingerprint=split.fingerprint,
+        pool=pool,
+    )
+    trials = read_trials(tuner)
+    write_trials(trials, folder / "trials.csv")
+    write_curves(trials, folder / "tensorboard")
+    finalists = train_finalists(
+        pool,
+        [(trial.config, trial.score or 0.0) for trial in best_configurations(trials, config.finalists)],
+        [config.base.seed + i for i in range(config.finalist_seeds)],
+        split.num_classes,
+        folder / "finalists",
+        reporter.finalists_done,
+    )
+    return SearchResult(
+        plan=tuner.plan,
+        trials=tuple(trials),
+        choice=choose(finalists),
+        finalists=tuple(finalists),
+        path=folder if keep else None,
+        duration_s=time.perf_counter() - started,
+    )
+
+
+def make_tuner(
+    folder: Path,
+    space: SearchSpace,
+    config: SearchConfig,
+    num_classes: int,
+    *,
+    lanes: int | None = None,
+    listener: Callable[[Hyperband], None] | None = None,
+) -> Hyperband:
+    """The KerasTuner tuner of a search, its trials in ``folder/search``."""
+    return Hyperband(
+        MLPHyperModel(space, config.base, num_classes),
+        objective="val_accuracy",
+        max_epochs=config.max_epochs,
+        factor=config.factor,
+        hyperband_iterations=config.iterations,
+        seed=config.base.seed,
+        lanes=lanes,
+        configurations=space.size,
+        listener=listener,
+        directory=str(folder),
+        project_name="search",
+    )
+
+
+def read_trials(tuner: Hyperband) -> list[TrialRecord]:
+    """Every trial that has ended, in the order of the plan."""
+    keys = sorted(tuner.oracle.keys.items(), key=lambda pair: _place(tuner, pair[1]))
+    return [_read_trial(tuner, trial_id, key) for trial_id, key in keys if key in tuner.oracle.schedule.scores]
+
+
+def best_configurations(trials: list[TrialRecord], count: int) -> list[TrialRecord]:
+    """The best trials of `count` different configurations, ties to the earlier trial of the plan."""
+    best: dict[TrainConfig, TrialRecord] = {}
+    for trial in sorted(trials, key=lambda t: -(t.score if t.score is not None else -1.0)):
+        if trial.score is not None:
+            best.setdefault(trial.config, trial)
+    return list(best.values())[:count]
+
+
+def _place(tuner: Hyperband, key: TrialKey) -> tuple[int, int]:
+    return tuner.plan.rungs.index(tuner.oracle.schedule.rung_of(key)), key.index
+
+
+def _read_trial(tuner: Hyperband, trial_id: str, key: TrialKey) -> TrialRecord:
+    trial = tuner.oracle.trials[trial_id]
+    rung = tuner.oracle.schedule.rung_of(key)
+    history = _history(trial)
+    completed = trial.status == TrialStatus.COMPLETED
+    best = next((row for row in history if row["epoch"] == trial.best_step), None) if completed else None
+    return TrialRecord(
+        trial=trial_id,
+        iteration=key.iteration,
+        bracket=key.bracket,
+        rung=key.rung,
+        index=key.index,
+        seed=trial_seed(tuner.oracle.seed, key),
+        config=tuner.hypermodel.config_for(trial.hyperparameters),
+        first_epoch=rung.first_epoch,
+        last_epoch=rung.last_epoch,
+        score=float(trial.score) if completed else None,
+        best_epoch=int(best["epoch"]) if best else None,
+        val_loss=best["val_loss"] if best else None,
+        history=tuple(history),
+        duration_s=sum(row["duration_s"] for row in history),
+        error="" if completed else " ".join(str(trial.message).split()),
+    )
+
+
+def _history(trial: Any) -> list[dict[str, float]]:
+    rows: dict[int, dict[str, float]] = {}
+    for name in trial.metrics.metrics:
+        for observation in trial.metrics.get_history(name):
+            rows.setdefault(observation.step, {"epoch": float(observation.step)})[name] = observation.mean()
+    return [rows[step] for step in sorted(rows)]
+
+
+class _Reporter:
+    """Turns what tuner and finalists say into `SearchProgress`."""
+
+    def __init__(self, progress: Progress | None, config: SearchConfig) -> None:
+        self._progress = progress
+        self._config = config
+        self._of_epochs = 0
+        self._at_first: int | None = None
+        self._started = time.perf_counter()
+
+    def hear(self, tuner: Hyperband) -> None:
+        """A trial has begun, has ended an epoch, or has ended."""
+        if self._progress is None:
+            return
+        schedule = tuner.oracle.schedule
+        done = sum(_epochs_of(tuner, key) for key in schedule.scores)
+        if self._at_first is None:  # what an earlier process had done says nothing about the pace
+            self._at_first, self._started = done, time.perf_counter()
+        running = sum(len(tuner.rows.get(key.trial_id, ())) for key in schedule.running)
+        trained, self._of_epochs = done + running, tuner.plan.epochs
+        fresh = trained - self._at_first
+        pace = (time.perf_counter() - self._started) / fresh if fresh else None
+        remaining = None if pace is None else pace * max(0, self._of_epochs - trained)
+        self._progress(SearchProgress(tuner, trained, self._of_epochs, None, remaining))
+
+    def finalists_done(self, done: int, of: int) -> None:
+        """One more training of a finalist is done."""
+        if self._progress is None:
+            return
+        if done == 0 or self._at_first is None:
+            self._at_first, self._started = done, time.perf_counter()
+        self._progress(SearchProgress(None, self._of_epochs, self._of_epochs, (done, of), None))
+
+
+def _epochs_of(tuner: Hyperband, key: TrialKey) -> int:
+    rung = tuner.oracle.schedule.rung_of(key)
+    return int(rung.last_epoch - rung.first_epoch)

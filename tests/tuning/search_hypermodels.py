@@ -1,0 +1,88 @@
+"""Hypermodels as users write them. Lanes are other processes and import them from here by name."""
+
+import multiprocessing
+import os
+import signal
+
+import keras_tuner
+
+from digitlab.model.backend import keras
+
+RATES = (0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00003, 0.00001, 0.000003)
+BAD = ("raises", "explodes", "is killed")
+# Nine configurations, as many as the first of the nine-three-one rungs holds; the first must be buildable.
+FATES = (*RATES[:6], *BAD)
+
+
+def in_lane():
+    return multiprocessing.parent_process() is not None
+
+
+def network(rate, *, units=4, compiled=True):
+    # No seeds, as in most people's code: a search must be repeatable all the same.
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(units, "relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(4, "softmax"),
+        ]
+    )
+    if compiled:
+        model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def of_rates(hp):
+    return network(hp.Choice("learning_rate", list(RATES)))
+
+
+def of_fates(hp):
+    """Among nine configurations one that raises, one whose loss is no number, one that takes too much memory."""
+    fate = hp.Choice("fate", [str(fate) for fate in FATES])
+    if fate == "raises" and in_lane():
+        msg = "no such\nnetwork"
+        raise ValueError(msg)
+    if fate == "is killed" and in_lane():
+        os.kill(os.getpid(), signal.SIGKILL)  # what the kernel does for want of memory
+    rate = 1e-3 if fate in BAD else float(fate)
+    model = network(rate)
+    if fate == "explodes":
+        model.optimizer.learning_rate = 1e38
+    return model
+
+
+def of_no_luck(hp):
+    """Builds here, where the space is read, and nowhere else."""
+    model = of_rates(hp)
+    if in_lane():
+        msg = "out of luck"
+        raise RuntimeError(msg)
+    return model
+
+
+def uncompiled(hp):
+    """Left to be compiled by the tuner's `loss`, `optimizer` and `metrics`; one width is too large."""
+    return network(0.0, units=hp.Choice("units", [4, 5, 400]), compiled=False)
+
+
+def without_input(hp):
+    """No `keras.Input`: such a network is built by the first images that it sees."""
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4, "softmax")])
+    rate = hp.Choice("learning_rate", [1e-5, 1e-6, 1e-7])
+    model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class OfWidths(keras_tuner.HyperModel):
+    """A hypermodel that is a class, with a condition; a lower loss is better."""
+
+    def build(self, hp):
+        if hp.Choice("kind", ["narrow", "wide"]) == "wide":
+            with hp.conditional_scope("kind", ["wide"]):
+                units = hp.Int("units", 5, 6)
+        else:
+            units = 4
+        return network(hp.Float("learning_rate", 1e-4, 1e-2, sampling="log"), units=units)
