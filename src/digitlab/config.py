@@ -130,19 +130,33 @@ def load_config_file(path: Path, base: TrainConfig | None = None) -> TrainConfig
     Raises:
         ConfigError: The file is missing, is not TOML, or holds an unknown key or impossible value.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"{path}: expected a TOML file of settings, got: {error}",
-            hint="a line of it looks like: learning_rate = 0.001",
-        ) from error
+    values = read_toml(path, "settings", "learning_rate = 0.001")
     if "preset" in values:
         preset = values.pop("preset")
         if not isinstance(preset, str):
             raise _wrong("preset", "a preset's name", preset)
         base = load_preset(preset)
     return (base or TrainConfig()).replace(**values)
+
+
+def read_toml(path: Path, what: str, example: str) -> dict[str, Any]:
+    """A TOML file's values.
+
+    Args:
+        path: The file.
+        what: What it should state, for the error.
+        example: A line of such a file, for the hint.
+
+    Raises:
+        ConfigError: The file is missing or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"{path}: expected a TOML file of {what}, got: {error}",
+            hint=f"a line of it looks like: {example}",
+        ) from error
 
 
 def nearest_hint(name: str, known: Iterable[str]) -> str:

@@ -84,7 +84,8 @@ def text_of(html):
 
 COLUMNS = (
     "trial", "iteration", "bracket", "rung", "index", "seed", "status", "hidden_units", "learning_rate", "batch_size",
-    "dropout", "weight_decay", "first_epoch", "last_epoch", "score", "best_epoch", "val_loss", "duration_s", "error",
+    "dropout", "distortion", "weight_decay", "first_epoch", "last_epoch", "score", "best_epoch", "val_loss",
+    "duration_s", "error",
 )  # fmt: skip
 
 DOCUMENT = {
@@ -104,7 +105,8 @@ def trial(name, units="256-128", score=0.97, **changes):
     row = {
         "trial": name, "iteration": 0, "bracket": 0, "rung": 0, "index": 0, "seed": 1, "hidden_units": units,
         "status": "failed" if failed else "completed", "learning_rate": 0.001, "batch_size": 32, "dropout": 0.0,
-        "weight_decay": 0.0, "first_epoch": 0, "last_epoch": 10, "score": score, "best_epoch": None if failed else 9,
+        "distortion": 0.0, "weight_decay": 0.0,
+        "first_epoch": 0, "last_epoch": 10, "score": score, "best_epoch": None if failed else 9,
         "val_loss": None if failed else 0.1, "duration_s": 1.5, "error": "out of memory" if failed else "",
     }  # fmt: skip
     return {**row, **changes}

@@ -12,6 +12,7 @@ from digitlab.report.trials import Trial
 def network(units=(64,), learning_rate=0.001, score=0.9, **changes):
     return Trial(
         "t", units, learning_rate, batch_size=changes.get("batch_size", 32), dropout=changes.get("dropout", 0.0),
+        distortion=changes.get("distortion", 0.0),
         weight_decay=changes.get("weight_decay", 0.0), rung=0, last_epoch=10, score=score, best_epoch=1, val_loss=0.1,
     )  # fmt: skip
 
@@ -27,8 +28,8 @@ def test_widths_and_rate_come_first_and_the_score_last():
 
 
 def test_what_varies_has_an_axis_and_what_does_not_has_none():
-    trials = [network(dropout=0.1, batch_size=32), network(dropout=0.2, batch_size=32)]
-    assert "dropout" in titles(trials)
+    trials = [network(dropout=0.1, distortion=1.0), network(dropout=0.2, distortion=0.0)]
+    assert {"dropout", "distortion"} <= set(titles(trials))
     assert "batch size" not in titles(trials)
 
 

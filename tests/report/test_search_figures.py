@@ -93,7 +93,7 @@ def test_finalists_stand_in_the_order_of_their_means_and_tell_what_sets_them_apa
 
 
 def trial(score, units=(64, 32), last_epoch=10):
-    return Trial("t", units, 0.001, 32, 0.0, 0.0, 0, last_epoch, score, 1, 0.1)
+    return Trial("t", units, 0.001, 32, 0.0, 0.0, 0.0, 0, last_epoch, score, 1, 0.1)
 
 
 def lines(figure):

@@ -15,7 +15,7 @@ def split():
     images = rng.integers(0, 200, (200, 28, 28), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         row, column = divmod(int(label), 2)
-        image[14 * row : 14 * row + 14, 14 * column : 14 * column + 14] += 20
+        image[14 * row : 14 * row + 14, 14 * column : 14 * column + 14] += 40
     return Split(images, labels, "quarters", ("a", "b", "c", "d"))
 
 

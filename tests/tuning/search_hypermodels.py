@@ -18,7 +18,7 @@ def in_lane():
     return multiprocessing.parent_process() is not None
 
 
-def network(rate, *, units=4, compiled=True):
+def network(rate, units=4):
     # No seeds, as in most people's code: a search must be repeatable all the same.
     model = keras.Sequential(
         [
@@ -30,8 +30,7 @@ def network(rate, *, units=4, compiled=True):
             keras.layers.Dense(4, "softmax"),
         ]
     )
-    if compiled:
-        model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -58,14 +57,16 @@ def of_no_luck(hp):
     """Builds here, where the space is read, and nowhere else."""
     model = of_rates(hp)
     if in_lane():
-        msg = "out of luck"
+        msg = "out of\nluck"
         raise RuntimeError(msg)
     return model
 
 
-def uncompiled(hp):
-    """Left to be compiled by the tuner's `loss`, `optimizer` and `metrics`; one width is too large."""
-    return network(0.0, units=hp.Choice("units", [4, 5, 400]), compiled=False)
+def compiled_otherwise(hp):
+    """Without metrics, which are left to the tuner's own arguments; one width is too large for them."""
+    model = network(0.01, hp.Choice("units", [4, 5, 400]))
+    model.compile("sgd", "mse")
+    return model
 
 
 def without_input(hp):
@@ -80,9 +81,8 @@ class OfWidths(keras_tuner.HyperModel):
     """A hypermodel that is a class, with a condition; a lower loss is better."""
 
     def build(self, hp):
-        if hp.Choice("kind", ["narrow", "wide"]) == "wide":
-            with hp.conditional_scope("kind", ["wide"]):
+        kind, units = hp.Choice("kind", ["narrow", "wide"]), 4
+        with hp.conditional_scope("kind", ["wide"]):
+            if kind == "wide":
                 units = hp.Int("units", 5, 6)
-        else:
-            units = 4
-        return network(hp.Float("learning_rate", 1e-4, 1e-2, sampling="log"), units=units)
+        return network(hp.Float("learning_rate", 1e-4, 1e-2, sampling="log"), units)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from digitlab.cli import data, evaluate, export, report, study, train
+from digitlab.cli import data, evaluate, export, report, scan, study, train, tune
 from digitlab.errors import DigitlabError
 
 FAILED = 1
@@ -24,8 +24,8 @@ app = typer.Typer(
 )
 app.command()(study.study)
 app.command()(train.train)
-app.command()(study.scan)
-app.command()(study.tune)
+app.command()(scan.scan)
+app.command()(tune.tune)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(report.report)

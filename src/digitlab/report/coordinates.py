@@ -16,6 +16,8 @@ ABOVE_NONE = 0.14
 FAILED = -0.12
 # Trials of one value are fanned out around it, so that each remains a line to be followed.
 FAN, FAN_STEP = 0.045, 0.012
+# Hyperparameters whose values double or grow tenfold.
+GROWING = ("batch_size", "weight_decay")
 NEAREST_TICKS = 0.055
 SMALLEST_ERROR = 1e-4
 NICE_ACCURACIES = (
@@ -55,7 +57,7 @@ def trial_axes(trials: Sequence[Trial]) -> list[Axis]:
     axes.append(_value_axis("learning rate", trials, [trial.learning_rate for trial in trials], scale=math.log))
     for name in varying(trials):
         values = [float(getattr(trial, name)) for trial in trials]
-        apart = None if name == "dropout" else math.log  # the others double or grow tenfold
+        apart = math.log if name in GROWING else None
         shown = [value if apart is None or value > 0 else None for value in values]
         axes.append(_value_axis(name.replace("_", " "), trials, shown, scale=apart or float, none="0"))
     return [*axes, _score_axis(trials)]

@@ -128,4 +128,4 @@ def read_beside(document: Document, evaluations: dict[str, Evaluation], seeds: S
     )
     if low <= document.test_accuracy <= high:
         return f"{said} holds the document's figure: the two cannot be told apart on {test.n:,} images."
-    return f"{said} does not hold the document's figure."
+    return f"{said} does not hold the document's figure, which is itself as uncertain."

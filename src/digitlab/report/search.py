@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from digitlab.report.reading import finite, positive, reading, share
+from digitlab.report.trials import FURTHER
 from digitlab.runs import RunFolder
 
 
@@ -156,5 +157,5 @@ def _read_finalist(told: dict[str, Any]) -> Finalist:
         epochs=tuple(int(epochs) for epochs in told["epochs"]),
         mean_accuracy=share(told["mean_accuracy"]),
         deviation=finite(told["deviation"]),
-        further={name: finite(told[name]) for name in ("batch_size", "dropout", "weight_decay") if name in told},
+        further={name: finite(told[name]) for name in FURTHER if name in told},
     )

@@ -14,7 +14,7 @@ COLUMNS = (
     "best_epoch", "val_loss", "error",
 )  # fmt: skip
 # Beside widths and learning rate, what a space may vary.
-FURTHER = ("batch_size", "dropout", "weight_decay")
+FURTHER = ("batch_size", "dropout", "distortion", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Trial:
         learning_rate: Adam's step size.
         batch_size: Images per update.
         dropout: Share of hidden units silenced.
+        distortion: How strongly images are bent.
         weight_decay: Decoupled weight decay.
         rung: Rung of its bracket, from 0.
         last_epoch: Epochs behind it when it ended.
@@ -41,6 +42,7 @@ class Trial:
     learning_rate: float
     batch_size: float
     dropout: float
+    distortion: float
     weight_decay: float
     rung: int
     last_epoch: int
@@ -82,6 +84,7 @@ def _read_trial(row: dict[str, str]) -> Trial:
         learning_rate=positive(row["learning_rate"]),
         batch_size=positive(row["batch_size"]),
         dropout=finite(row["dropout"]),
+        distortion=finite(row.get("distortion", 0)),  # a column that the first searches did not write
         weight_decay=finite(row["weight_decay"]),
         rung=int(row["rung"]),
         last_epoch=int(row["last_epoch"]),

@@ -101,7 +101,7 @@ def _train_rates(
 ) -> dict[float, Rows]:
     jobs = [
         TrainJob(
-            name=f"{rate:g}",
+            name=str(rate),
             build=functools.partial(build_mlp, config.replace(learning_rate=rate), num_classes),
             batch_size=config.batch_size,
             shape=config.shape,

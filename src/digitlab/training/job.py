@@ -90,7 +90,10 @@ def run_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lam
         RunError: The checkpoint to start from is damaged or missing.
         FloatingPointError: A loss was no number.
     """
-    epochs = programs.take_up(job.build(), job.batch_size, job.distortion)
+    model = job.build()
+    if not model.built:  # a Sequential without an Input
+        model.build((None, *data.x.shape[1:]))
+    epochs = programs.take_up(model, job.batch_size, job.distortion)
     rows: list[Row] = []
     if job.start is not None:
         _go_on_from(job.start, epochs.model, rows)

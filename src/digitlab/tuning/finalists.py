@@ -109,7 +109,7 @@ class Choice:
         low, high = (100 * bound for bound in self.interval)
         said = f"The winner leads the next by {points} (95 % interval {low:+.2f} to {high:+.2f}, over seeds)"
         if self.is_sure:
-            return f"{said}: it is the better of the two."
+            return f"{said}: most likely it is the better, though the interval does not allow for their being picked."
         return f"{said}: the two cannot be told apart on these images, and either would do."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import pickle
@@ -56,6 +55,9 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         listener: Called whenever a trial has begun, has ended an epoch or has ended.
         **more: The parent's other arguments: ``directory``, ``project_name``, ``overwrite``,
             ``tune_new_entries``, ``allow_new_entries``, ``max_model_size``, ``loss`` and so on.
+
+    Raises:
+        UsageError: Several objectives, or an argument of the parent's that lanes know nothing of.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
             allow_new_entries=allow_new_entries,
         )
         oracle.verbose = 0
+        _refuse(oracle.objective, more)
         # Not the parent's own __init__, which would make an oracle of its own.
         keras_tuner.Tuner.__init__(self, oracle=oracle, hypermodel=hypermodel, **more)
 
@@ -119,10 +122,11 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
 
         Raises:
             RunError: The folder holds a search of another space, plan, data or software, or is in use.
-            UsageError: The hypermodel cannot be sent to another process.
+            UsageError: The hypermodel cannot be sent to another process, or no epoch has the objective.
         """
         data = TrainData(x, y, validation_data)
         fingerprint = data_fingerprint or _fingerprint(data)
+        self._image_shape = x.shape[1:]
         with RunFolder(Path(self.project_dir)).lock():
             self._open(self._identity(fingerprint, batch_size))
             self.started = time.perf_counter()
@@ -133,7 +137,8 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
             self._sweep()
         if not any(trial.status == TrialStatus.COMPLETED for trial in self.oracle.trials.values()):
             failed = next((t.message for t in self.oracle.trials.values() if t.message), "no trial was run")
-            raise RunError(f"every trial of the search failed, the first with: {failed}", hint="try a smaller space")
+            why = " ".join(str(failed).split())
+            raise RunError(f"every trial of the search failed, the first with: {why}", hint="try a smaller space")
 
     def _run(self, lanes: Lanes, batch_size: int) -> None:
         schedule = self.oracle.schedule
@@ -196,7 +201,7 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         """What builds a trial's network in a lane."""
         if hasattr(self.hypermodel, "builder"):
             return self.hypermodel.builder(hyperparameters)  # type: ignore[no-any-return]
-        return functools.partial(_build, self.hypermodel, hyperparameters.get_config())
+        return _Builder(self, hyperparameters)
 
     def _hear(self, event: Progressed | Ended) -> None:
         if isinstance(event, Progressed):
@@ -206,6 +211,7 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         trial = self.oracle.trials[event.job.name]
         if event.error is None:
             own = [row for row in event.rows if row["epoch"] > event.job.first_epoch]
+            _refuse_missing(self.oracle.objective.name, own[-1])
             for row in own:
                 _record(trial, row, self.oracle.objective)
             self.rows[trial.trial_id] = own
@@ -282,6 +288,19 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         if not self.oracle.trials:
             self.oracle.take_up()
 
+    def load_model(self, trial: Any) -> Any:
+        """A trial's network, with the weights of its best epoch."""
+        model = self._try_build(trial.hyperparameters)
+        if not model.built:
+            model.build((None, *self._image_shape))
+        model.optimizer.build(model.trainable_variables)  # the file holds its state too
+        model.load_weights(self._get_checkpoint_fname(trial.trial_id))
+        return model
+
+    def _build_hypermodel(self, hp: Any) -> Any:
+        # Not the parent's own, which loads into the network what the rung before has left.
+        return keras_tuner.Tuner._build_hypermodel(self, hp)
+
     def save(self) -> None:
         """Nothing: all that a search must remember is in its trials' files."""
 
@@ -290,8 +309,41 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         shutil.rmtree(self.project_dir, ignore_errors=True)
 
 
-def _build(hypermodel: Any, config: dict[str, Any]) -> Any:
-    return hypermodel.build(keras_tuner.HyperParameters.from_config(config))
+class _Builder(keras_tuner.Tuner):  # type: ignore[misc]
+    """Builds a trial's network in a lane: as much of KerasTuner's tuner as that takes."""
+
+    def __init__(self, tuner: Hyperband, hyperparameters: Any) -> None:
+        for name in ("hypermodel", "optimizer", "loss", "metrics", "max_model_size", "distribution_strategy"):
+            setattr(self, name, getattr(tuner, name))
+        self._config = hyperparameters.get_config()
+
+    def __call__(self) -> Any:
+        model = self._build_hypermodel(keras_tuner.HyperParameters.from_config(self._config))
+        size = model.count_params() if model.built else 0
+        if self.max_model_size and size > self.max_model_size:
+            raise keras_tuner.errors.FailedTrialError(f"Oversized model: {size} parameters. Skip model.")
+        return model
+
+
+def _refuse(objective: Any, more: dict[str, Any]) -> None:
+    if hasattr(objective, "objectives"):
+        raise UsageError(
+            f"expected one objective, got {', '.join(o.name for o in objective.objectives)}",
+            hint="name one of them, such as objective='val_accuracy'",
+        )
+    for name, value in (("executions_per_trial", 1), ("distribution_strategy", None)):
+        if more.get(name, value) != value:
+            raise UsageError(
+                f"{name}: expected {value}, got {more[name]!r}", hint=f"leave {name} out: each trial is one lane's"
+            )
+
+
+def _refuse_missing(objective: str, row: Row) -> None:
+    if objective not in row:
+        raise UsageError(
+            f"expected the objective {objective!r} among an epoch's values, got {', '.join(row)}",
+            hint="add it to the model's metrics, or name another objective",
+        )
 
 
 def _record(trial: Any, row: Row, objective: Any) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from digitlab.config import TrainConfig, nearest_hint
+from digitlab.config import TrainConfig, nearest_hint, read_toml
 from digitlab.errors import ConfigError
 
 DOCUMENT_UNITS = tuple(range(32, 257, 32))
@@ -132,11 +131,4 @@ def load_space(path: Path) -> SearchSpace:
     Raises:
         ConfigError: The file is missing, is not TOML, or holds an unknown key or impossible value.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"{path}: expected a TOML file of a search space, got: {error}",
-            hint="a line of it looks like: units = [64, 128, 256]",
-        ) from error
-    return SearchSpace.from_mapping(values)
+    return SearchSpace.from_mapping(read_toml(path, "a search space", "units = [64, 128, 256]"))

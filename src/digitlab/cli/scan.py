@@ -1,0 +1,49 @@
+"""``digitlab scan``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from digitlab.cli import run_options as options
+from digitlab.cli import study_run
+from digitlab.cli.console import print_json, stderr
+
+
+def scan(
+    preset: options.Preset = None,
+    config: options.Config = None,
+    data: options.Data = None,
+    out: options.Out = None,
+    resume: options.Resume = None,
+    overwrite: options.Overwrite = False,
+    rates: Annotated[
+        str | None, typer.Option(help="Learning rates to train side by side.  [default: 0.005,0.001,0.0001]")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs for which each rate is trained.  [default: 5]")] = None,
+    lowest: Annotated[float, typer.Option(help="First rate of the range test.")] = 1e-6,
+    highest: Annotated[float, typer.Option(help="Last rate of the range test.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="Updates in between.")] = 600,
+    seed: options.Seed = None,
+    lanes: options.Lanes = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Scan learning rates: a range test, and a few rates trained side by side."""
+    from digitlab.study.study import ScanSettings, Study
+    from digitlab.tuning.config import SearchConfig
+    from digitlab.tuning.space import SearchSpace
+
+    if resume is not None:
+        options.refuse_beside_resume("scan", resume, [preset, config, data, out, overwrite, rates, epochs, seed])
+        study, source = study_run.resumed("scan", resume)
+    else:
+        chosen = SearchSpace().learning_rate if rates is None else options.parse_numbers("--rates", rates, float)
+        settings = ScanSettings(chosen, epochs or 5, lowest, highest, steps)
+        base = options.base_config(preset, config, seed=seed)
+        study, source = Study("scan", SearchConfig(base=base), SearchSpace(), settings), data or "auto"
+    record = study_run.run(study, source, resume or out or options.new_path("scan"), overwrite, lanes)
+    if as_json:
+        print_json({**study_run.json_head(record), "scan": record["scan"]})
+        return
+    stderr.print(f"  {record['scan']['sentence']}", markup=False)
