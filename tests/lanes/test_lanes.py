@@ -124,34 +124,30 @@ def test_a_lane_that_dies_costs_its_job_and_is_replaced(two, expected, fate, sai
     assert len(pids(two) & before) == 1
 
 
-def test_a_lane_that_is_killed_in_the_middle_of_a_job_costs_that_job(two):
-    (victim, _) = sorted(pids(two))
-    two.give(0, job("long", last_epoch=100_000))
-    two.give(1, job("too", last_epoch=100_000))
-    told = 0
-    while told < 3:
-        told += sum(isinstance(event, Progressed) for event in two.events())
-    os.kill(victim, signal.SIGKILL)
-    ended = []
-    while not ended:
-        ended = [event for event in two.events() if isinstance(event, Ended)]
-    assert len(ended) == 1
-    assert "killed" in ended[0].error
-    other = next(pid for pid in pids_of(two) if pid != victim)
-    assert two.busy == 1
-    # The other's job would take hours; its lane is ended to have two idle ones again.
-    os.kill(other_of(two), signal.SIGKILL)
-    while two.busy:
-        list(two.events())
-    assert other
+def test_a_lane_that_is_killed_in_the_middle_of_a_job_costs_that_job():
+    with Lanes(DATA, 2) as lanes:
+        victim, other = pids_of(lanes)
+        lanes.give(0, job("short"))
+        lanes.give(1, job("other", last_epoch=1_000_000))
+        ended = []
+        while not ended:
+            ended = [event for event in lanes.events() if isinstance(event, Ended)]
+        lanes.give(0, job("long", last_epoch=1_000_000))
+        while not any(isinstance(event, Progressed) and event.job.name == "long" for event in lanes.events()):
+            pass
+        os.kill(victim, signal.SIGKILL)
+        ended = []
+        while not ended:
+            ended = [event for event in lanes.events() if isinstance(event, Ended)]
+        assert [event.job.name for event in ended] == ["long"]
+        assert "killed" in ended[0].error
+        assert (lanes.idle, lanes.busy) == ([0], 1)
+        assert other in pids_of(lanes)
+        assert victim not in pids_of(lanes)
 
 
 def pids_of(lanes):
     return [lane.process.pid for lane in lanes._lanes]
-
-
-def other_of(lanes):
-    return next(lane.process.pid for lane in lanes._lanes if lane.job is not None)
 
 
 def test_a_lane_makes_place_for_a_fresh_one_after_so_many_jobs(monkeypatch, expected):

@@ -102,9 +102,7 @@ def test_rates_are_trained_side_by_side_as_each_would_be_by_plain_fit(split):
     model = build_mlp(CONFIG.replace(learning_rate=0.01), 4)
     for epoch, row in enumerate(result.diagnostics[0.01]):
         order = epoch_order(len(fitted), CONFIG.seed, epoch)
-        model.fit(
-            fitted.images[order], eye[fitted.labels[order]], batch_size=20, shuffle=False, verbose=0
-        )
+        model.fit(fitted.images[order], eye[fitted.labels[order]], batch_size=20, shuffle=False, verbose=0)
         loss, accuracy = model.evaluate(held_out.images, eye[held_out.labels], verbose=0)
         assert row["val_loss"] == pytest.approx(loss, abs=1e-4)
         assert row["val_accuracy"] == pytest.approx(accuracy, abs=1e-6)

@@ -187,6 +187,13 @@ def test_another_oracle_takes_up_what_has_ended_and_begins_the_rest_anew(tmp_pat
     assert sorted(ended + asked) == sorted(whole)
 
 
+def damaged(**changes):
+    """A trial's file with something in it that no search writes."""
+    space = {"space": [], "values": {}}
+    whole = {"trial_id": "b2-r0-00", "hyperparameters": space, "metrics": {"metrics": {}}, "score": 1.0}
+    return json.dumps({**whole, "best_step": 1, "status": "COMPLETED", "message": None, **changes})
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -197,12 +204,10 @@ def test_another_oracle_takes_up_what_has_ended_and_begins_the_rest_anew(tmp_pat
         "{}",
         '"b2-r0-00"',
         '{"trial_id": "b2-r0-00"}',
-        '{"trial_id": "b7-r0-00", "hyperparameters": {"space": [], "values": {}}, "metrics": {"metrics": {}},'
-        ' "score": 1.0, "best_step": 1, "status": "COMPLETED", "message": null}',
-        '{"trial_id": "b2-r0-00", "hyperparameters": {"space": [], "values": {}}, "metrics": {"metrics": []},'
-        ' "score": 1.0, "best_step": 1, "status": "COMPLETED", "message": null}',
-        '{"trial_id": "b2-r0-00", "hyperparameters": {"space": [], "values": {}}, "metrics": {"metrics": {}},'
-        ' "score": "high", "best_step": 1, "status": "COMPLETED", "message": null}',
+        damaged(trial_id="b7-r0-00"),
+        damaged(metrics={"metrics": []}),
+        damaged(score="high"),
+        damaged(hyperparameters={}),
     ],
 )
 def test_a_damaged_or_foreign_trial_is_said_so_in_two_lines(tmp_path, content):

@@ -1,5 +1,7 @@
 """The plan is known before the search: brackets, rungs, trials and epochs, worked out by hand and by KerasTuner."""
 
+import itertools
+
 import keras_tuner
 import pytest
 from hypothesis import given
@@ -94,7 +96,7 @@ def test_every_rung_trains_something_and_never_more_networks_than_the_one_before
     for bracket in plan.brackets:
         assert bracket[0].first_epoch == 0
         assert bracket[-1].last_epoch == epochs
-        for rung, after in zip(bracket, bracket[1:], strict=False):
+        for rung, after in itertools.pairwise(bracket):
             assert rung.trials >= after.trials >= 1
             assert rung.last_epoch == after.first_epoch
         assert all(rung.first_epoch < rung.last_epoch for rung in bracket)
