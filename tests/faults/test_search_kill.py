@@ -15,7 +15,7 @@ import time
 import h5py
 import pytest
 
-KILLS = int(os.environ.get("DIGITLAB_KILLS", "2"))
+KILLS = int(os.environ.get("DIGITLAB_KILLS", "1"))
 SEED = int(os.environ.get("DIGITLAB_KILLS_SEED", "0"))
 
 # `tune` as anyone calls it. At the end it tells the choice, and when the search itself began.

@@ -12,16 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
 import numpy as np
 import numpy.typing as npt
-from keras_tuner.engine.trial import TrialStatus  # type: ignore[import-not-found,unused-ignore]
 
 from digitlab.errors import RunError, UsageError
 from digitlab.lanes.lanes import Ended, Lanes, Progressed
 from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, write_text
 from digitlab.training.callbacks import Row
 from digitlab.training.job import TrainData, TrainJob
+from digitlab.tuning.kerastuner import TrialStatus, keras_tuner
 from digitlab.tuning.oracle import ScheduledOracle
 from digitlab.tuning.plan import Plan, plan_hyperband
 from digitlab.tuning.schedule import TrialKey, trial_seed

@@ -6,10 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import keras_tuner
-
 from digitlab.config import TrainConfig
 from digitlab.model.build import build_mlp
+from digitlab.tuning.kerastuner import keras_tuner
 from digitlab.tuning.space import SearchSpace
 
 

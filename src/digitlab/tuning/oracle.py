@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import keras_tuner
 import numpy as np
-from keras_tuner.engine.trial import Trial, TrialStatus  # type: ignore[import-not-found,unused-ignore]
 
 from digitlab.errors import RunError
 from digitlab.runs import RunFolder, write_text
+from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
 from digitlab.tuning.plan import Plan, Rung
 from digitlab.tuning.schedule import Schedule, TrialKey
 

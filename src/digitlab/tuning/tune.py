@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_tuner.engine.trial import TrialStatus  # type: ignore[import-not-found,unused-ignore]
-
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.lanes.lanes import Lanes
@@ -22,6 +20,7 @@ from digitlab.tuning.curves import write_curves
 from digitlab.tuning.finalists import choose, train_finalists
 from digitlab.tuning.hyperband import Hyperband
 from digitlab.tuning.hypermodel import MLPHyperModel
+from digitlab.tuning.kerastuner import TrialStatus
 from digitlab.tuning.result import SearchResult, TrialRecord, write_trials
 from digitlab.tuning.schedule import TrialKey, trial_seed
 from digitlab.tuning.space import SearchSpace
