@@ -2,13 +2,15 @@
 
     python benchmarks/tune.py [--data mnist] [--seeds 3]
 
-Leave the machine alone while it runs; a stock search takes about ten minutes. It rewrites the section
+Leave the machine alone while it runs; a stock search takes about ten minutes. Each search's row is kept in
+tune.csv, and one that is there is not run again: remove the file to measure anew. It rewrites the section
 "Search" of RESULTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -20,6 +22,8 @@ from results import machine_line, spread, write_section
 
 PEERS = {"digitlab": "our_search.py", "KerasTuner, stock": "stock_search.py"}
 OURS, STOCK = PEERS
+ROWS = Path(__file__).with_suffix(".csv")
+COLUMNS = ("seed", "name", "search_s", "from_start_s", "trials", "epochs", "validation_accuracy")
 
 
 def search(script: str, data: str, seed: int) -> dict[str, float]:
@@ -32,17 +36,39 @@ def search(script: str, data: str, seed: int) -> dict[str, float]:
     return json.loads(process.stdout.splitlines()[-1])
 
 
+def read_rows() -> dict[tuple[int, str], dict[str, float]]:
+    """The searches of earlier runs, by seed and name."""
+    if not ROWS.exists():
+        return {}
+    with ROWS.open(newline="", encoding="utf-8") as file:
+        return {
+            (int(row["seed"]), row["name"]): {name: float(row[name]) for name in COLUMNS[2:]}
+            for row in csv.DictReader(file)
+        }
+
+
+def write_rows(rows: dict[tuple[int, str], dict[str, float]]) -> None:
+    """Keep them."""
+    with ROWS.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"seed": seed, "name": name, **row} for (seed, name), row in sorted(rows.items()))
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in PEERS}
+    rows = read_rows()
     for seed in range(options.seeds):  # in turn, so that the machine's drift meets both alike
         for name, script in PEERS.items():
-            found[name].append(search(script, options.data, seed))
-            print(f"seed {seed} {name}: {found[name][-1]}", file=sys.stderr)
+            if (seed, name) not in rows:
+                rows[seed, name] = search(script, options.data, seed)
+                write_rows(rows)
+                print(f"seed {seed} {name}: {rows[seed, name]}", file=sys.stderr)
+    found = {name: [rows[seed, name] for seed in range(options.seeds)] for name in PEERS}
     write_section("Search", words(found, options.seeds))
 
 
