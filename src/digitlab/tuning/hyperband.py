@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import json
 import pickle
-import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,7 +80,6 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         self.lanes = available_cores() if lanes is None else lanes
         self.listener = listener
         self.rows: dict[str, list[Row]] = {}
-        self.started = 0.0
         oracle = ScheduledOracle(
             self.plan,
             objective=objective,
@@ -128,7 +125,6 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         self._image_shape = x.shape[1:]
         with RunFolder(Path(self.project_dir)).lock():
             self._open(self._identity(fingerprint, batch_size))
-            self.started = time.perf_counter()
             if self.oracle.schedule.ready():
                 own = pool or Lanes(data, self.lanes, main_module=self._needs_main())
                 with own if pool is None else contextlib.nullcontext():
@@ -302,10 +298,6 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
 
     def save(self) -> None:
         """Nothing: all that a search must remember is in its trials' files."""
-
-    def clear(self) -> None:
-        """Remove the search's files."""
-        shutil.rmtree(self.project_dir, ignore_errors=True)
 
 
 class _Builder(keras_tuner.Tuner):  # type: ignore[misc]
