@@ -9,9 +9,9 @@ x, y, val_x, val_y = images(options.data, options.seed, scaled=False)
 import numpy as np  # noqa: E402
 
 from digitlab.config import TrainConfig  # noqa: E402
-from digitlab.model import build_mlp  # noqa: E402
 from digitlab.model.backend import keras  # noqa: E402
-from digitlab.training import CompiledEpochs  # noqa: E402
+from digitlab.model.build import build_mlp  # noqa: E402
+from digitlab.training.compiled_epochs import CompiledEpochs  # noqa: E402
 
 
 class Clock(keras.callbacks.Callback):

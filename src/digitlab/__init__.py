@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from digitlab.export import export_onnx
     from digitlab.scan.result import ScanResult
     from digitlab.scan.scan import scan_learning_rates
-    from digitlab.training import Run, train
+    from digitlab.training.run import Run
+    from digitlab.training.train import train
     from digitlab.tuning.config import SearchConfig
     from digitlab.tuning.result import SearchResult
     from digitlab.tuning.space import SearchSpace
@@ -27,7 +28,7 @@ _HOMES = {
     "Comparison": "digitlab.evaluation",
     "Dataset": "digitlab.data",
     "Evaluation": "digitlab.evaluation",
-    "Run": "digitlab.training",
+    "Run": "digitlab.training.run",
     "ScanResult": "digitlab.scan.result",
     "SearchConfig": "digitlab.tuning.config",
     "SearchResult": "digitlab.tuning.result",
@@ -40,7 +41,7 @@ _HOMES = {
     "load_classifier": "digitlab.classifier",
     "load_dataset": "digitlab.data",
     "scan_learning_rates": "digitlab.scan.scan",
-    "train": "digitlab.training",
+    "train": "digitlab.training.train",
     "tune": "digitlab.tuning.tune",
 }
 

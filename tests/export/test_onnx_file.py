@@ -20,8 +20,8 @@ from digitlab.errors import ModelError, RunError, UsageError
 from digitlab.export import export_onnx
 from digitlab.export import onnx_file as module
 from digitlab.export.verify import probe_images
-from digitlab.model import build_mlp
 from digitlab.model.backend import keras
+from digitlab.model.build import build_mlp
 from digitlab.runs import VERSION, RunFolder
 
 layers = keras.layers

@@ -7,8 +7,9 @@ import pytest
 
 from digitlab.config import TrainConfig
 from digitlab.errors import DataError, ModelError
-from digitlab.model import KerasClassifier, build_mlp, load_keras_classifier
 from digitlab.model.backend import keras
+from digitlab.model.build import build_mlp
+from digitlab.model.keras_classifier import KerasClassifier, load_keras_classifier
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from digitlab.lanes.lanes import Ended
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from digitlab.scan.scan import scan_learning_rates
-from digitlab.training import epoch_order, hold_out
 from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.compiled_epochs import epoch_order
+from digitlab.training.held_out import hold_out
 
 CONFIG = TrainConfig(hidden_units=(6,), batch_size=20, seed=3)
 

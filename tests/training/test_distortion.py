@@ -5,10 +5,11 @@ import pytest
 
 from digitlab.config import TrainConfig
 from digitlab.data import Split
-from digitlab.model import build_mlp
 from digitlab.model.backend import keras
-from digitlab.training import CompiledEpochs, train
+from digitlab.model.build import build_mlp
+from digitlab.training.compiled_epochs import CompiledEpochs
 from digitlab.training.distortion import distort
+from digitlab.training.train import train
 
 
 def drawn(seed):

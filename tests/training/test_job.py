@@ -10,7 +10,7 @@ from digitlab.config import TrainConfig
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
-from digitlab.training import epoch_order
+from digitlab.training.compiled_epochs import epoch_order
 from digitlab.training.job import TrainData, TrainJob, run_job
 from digitlab.training.programs import Programs
 

@@ -6,7 +6,7 @@ import pytest
 from digitlab.config import TrainConfig
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
-from digitlab.training import CompiledEpochs, epoch_order
+from digitlab.training.compiled_epochs import CompiledEpochs, epoch_order
 from digitlab.training.programs import Programs
 
 BATCH, EPOCHS = 20, 2

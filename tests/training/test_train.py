@@ -12,7 +12,7 @@ from digitlab.data import Split
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder
-from digitlab.training import train
+from digitlab.training.train import train
 
 # 360 images are left to train on: ten whole batches, so that one shape less is compiled in every test.
 CONFIG = TrainConfig(hidden_units=(8,), epochs=5, patience=4, batch_size=36, seed=3)

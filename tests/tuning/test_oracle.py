@@ -1,5 +1,6 @@
 """The oracle, asked as KerasTuner asks it: the values of a trial come from seed, bracket and index alone."""
 
+import collections
 import json
 import random
 
@@ -143,6 +144,20 @@ def test_every_value_is_drawn_about_equally_often(tmp_path):
             counts[values["units_1"]] += 1
     # 1,020 draws of eight values: 127.5 each, standard deviation 10.6
     assert all(80 < count < 175 for count in counts.values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_bracket_meets_every_learning_rate_and_width_as_evenly_as_can_be(tmp_path, seed):
+    values = first_values(oracle_of(tmp_path, seed=seed, max_epochs=10))
+    for bracket, trials in (("b2", 12), ("b1", 6), ("b0", 4)):
+        of_one = [v for name, v in values.items() if name.startswith(bracket)]
+        assert len(of_one) == trials
+        for name, choices in (("learning_rate", 3), ("units_1", 8), ("units_2", 8)):
+            counts = collections.Counter(v[name] for v in of_one)
+            # a part of the axis, 1 / trials wide, may lie across a bound between two values at either end
+            assert all(trials / choices - 2 < counts[value] < trials / choices + 2 for value in counts)
+            assert len(counts) >= min(choices, trials) / 2
+        assert len({v["learning_rate"] for v in of_one}) == 3
 
 
 def test_only_active_hyperparameters_have_a_value(tmp_path):

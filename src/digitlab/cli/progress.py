@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from digitlab.cli.console import percent, stderr
 
 if TYPE_CHECKING:
-    from digitlab.training import EpochProgress
+    from digitlab.training.callbacks import EpochProgress
 
 
 class EpochBar:

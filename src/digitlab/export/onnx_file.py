@@ -12,8 +12,8 @@ from digitlab.errors import ModelError, UsageError
 from digitlab.export.graph import onnx_bytes
 from digitlab.export.layers import read_members
 from digitlab.export.verify import verify
-from digitlab.model import KerasClassifier, load_keras_classifier
 from digitlab.model.backend import keras
+from digitlab.model.keras_classifier import KerasClassifier, load_keras_classifier
 from digitlab.runs import RunFolder, atomic_path, find_model
 
 SUFFIX = ".onnx"

@@ -13,8 +13,9 @@ from typing import Any
 from digitlab.errors import DigitlabError
 from digitlab.model.backend import keras
 from digitlab.training import tensorflow_epoch as adapter
-from digitlab.training.job import TrainData, TrainJob, run_job
+from digitlab.training.job import TrainData, TrainJob
 from digitlab.training.programs import Programs
+from digitlab.training.run_job import run_job
 
 
 def run_lane(connection: Connection, data: TrainData) -> None:
@@ -26,6 +27,7 @@ def run_lane(connection: Connection, data: TrainData) -> None:
     # Ctrl-C at a terminal reaches every process of the group; whoever gave the jobs decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     adapter.use_threads(1)
+    adapter.leave_graphs_as_traced()
     # TensorFlow warns of a program for every shape of network, which is what is meant here.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     gc.freeze()  # what was imported stays: looking through all of TensorFlow for garbage takes half a second

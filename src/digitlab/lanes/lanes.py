@@ -15,14 +15,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection as connections
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
 from digitlab.errors import UsageError
-from digitlab.lanes.lane import run_lane
 from digitlab.lanes.server import lane_context
-from digitlab.training.callbacks import Row
-from digitlab.training.job import TrainData, TrainJob
+from digitlab.training.job import Row, TrainData, TrainJob
 
 # What TensorFlow compiles it never forgets, some megabytes a program: a lane that has done so many jobs
 # makes place for a fresh one.
@@ -59,12 +58,19 @@ def _main_module_hidden() -> Iterator[None]:
         main.__dict__.update(hidden)
 
 
+def _run_lane(connection: Connection, data: TrainData) -> None:
+    """What a lane's process begins with: it has TensorFlow already, or imports it; this process need not have it."""
+    from digitlab.lanes.lane import run_lane
+
+    run_lane(connection, data)
+
+
 class _Lane:
     """One process and our end of the pipe to it."""
 
     def __init__(self, context: Any, data: TrainData) -> None:
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=run_lane, args=(theirs, data), daemon=True)
+        self.process = context.Process(target=_run_lane, args=(theirs, data), daemon=True)
         self.process.start()
         theirs.close()
         self.job: TrainJob | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -12,11 +12,9 @@ from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.errors import ConfigError, RunError
 from digitlab.lanes.lanes import Ended, Lanes, Progressed
-from digitlab.model.build import build_mlp
+from digitlab.model.blueprint import Blueprint
 from digitlab.runs import available_cores
 from digitlab.scan.result import Rows, ScanResult
-from digitlab.training import tensorflow_epoch as adapter
-from digitlab.training.compiled_epochs import epoch_order
 from digitlab.training.held_out import hold_out, one_hot
 from digitlab.training.job import TrainData, TrainJob
 
@@ -67,28 +65,25 @@ def scan_learning_rates(
     config = config or TrainConfig()
     _check(lowest, highest, steps, rates, epochs)
     fitted, held_out = hold_out(split, config)
-    curve, losses = _range_test(fitted, config, np.geomspace(lowest, highest, steps))
-    diagnostics: dict[float, Rows] = {}
-    if rates:
-        validation = None if held_out is None else (held_out.images, one_hot(held_out))
-        if validation is None:
-            raise ConfigError("comparing rates needs held-out images, and validation_fraction is 0", hint="use 0.1")
-        own = pool or Lanes(
-            TrainData(fitted.images, one_hot(fitted), validation), min(len(rates), lanes or available_cores())
-        )
-        with own if pool is None else contextlib.nullcontext():
-            diagnostics = _train_rates(config, split.num_classes, rates, epochs, own, progress)
+    if rates and held_out is None:
+        raise ConfigError("comparing rates needs held-out images, and validation_fraction is 0", hint="use 0.1")
+    # The sweep runs beside the lanes, which can begin while this process still imports TensorFlow.
+    with ThreadPoolExecutor(1) as beside:
+        sweep = beside.submit(_sweep, fitted, config, np.geomspace(lowest, highest, steps))
+        diagnostics: dict[float, Rows] = {}
+        if rates and held_out is not None:
+            data = TrainData(fitted.images, one_hot(fitted), (held_out.images, one_hot(held_out)))
+            own = pool or Lanes(data, min(len(rates), lanes or available_cores()))
+            with own if pool is None else contextlib.nullcontext():
+                diagnostics = _train_rates(config, split.num_classes, rates, epochs, own, progress)
+        curve, losses = sweep.result()
     return ScanResult(curve, losses, len(losses) < steps, diagnostics)
 
 
-def _range_test(split: Split, config: TrainConfig, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    model = build_mlp(config, split.num_classes)
-    needed = len(rates) * config.batch_size
-    orders = [epoch_order(len(split), config.seed, epoch) for epoch in range(-(-needed // len(split)))]
-    order = np.concatenate(orders)[:needed]
-    losses = adapter.run_range_test(model, (split.images, one_hot(split)), order, config.batch_size, rates)
-    kept = np.isfinite(losses)
-    return rates[kept], losses[kept].astype(np.float64)
+def _sweep(split: Split, config: TrainConfig, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from digitlab.scan.range_test import sweep_rates
+
+    return sweep_rates(split, config, rates)
 
 
 def _train_rates(
@@ -102,7 +97,7 @@ def _train_rates(
     jobs = [
         TrainJob(
             name=str(rate),
-            build=functools.partial(build_mlp, config.replace(learning_rate=rate), num_classes),
+            build=Blueprint(config.replace(learning_rate=rate), num_classes),
             batch_size=config.batch_size,
             shape=config.shape,
             distortion=config.distortion,

@@ -22,7 +22,7 @@ def load_for_evaluation(target: Path) -> tuple[Any, dict[str, Any] | None]:
         from digitlab.classifier import load_classifier
 
         return load_classifier(file), None
-    from digitlab.model import load_keras_classifier
+    from digitlab.model.keras_classifier import load_keras_classifier
 
     return load_keras_classifier(file), record
 

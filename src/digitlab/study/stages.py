@@ -27,7 +27,7 @@ def stage_finished(folder: RunFolder, stage: str) -> bool:
 
 def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> None:
     """Score a run's network on its validation and its test split, and record that the test was opened."""
-    from digitlab.model import load_keras_classifier
+    from digitlab.model.keras_classifier import load_keras_classifier
 
     started = time.perf_counter()
     classifier = load_keras_classifier(folder / "model.keras")

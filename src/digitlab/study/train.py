@@ -20,7 +20,7 @@ from digitlab.study.folder import (
 from digitlab.study.stages import evaluate_in, export_in, report_in, stage_finished, summarise
 
 if TYPE_CHECKING:
-    from digitlab.training import Progress
+    from digitlab.training.callbacks import Progress
 
 StageListener = Callable[[str], None]
 
@@ -73,7 +73,8 @@ def _run_stages(
     progress: Progress | None,
     on_stage: StageListener,
 ) -> None:
-    from digitlab.training import hold_out, train_in
+    from digitlab.training.held_out import hold_out
+    from digitlab.training.train import train_in
 
     if folder.exists():
         refuse_other_data(folder, dataset)

@@ -11,9 +11,9 @@ from typing import Any
 
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder, atomic_path
+from digitlab.training.job import Row
 
 Logs = dict[str, Any]
-Row = dict[str, float]
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ def use_threads(threads: int) -> int:
     return threads
 
 
+def leave_graphs_as_traced() -> None:
+    """Spare each new program TensorFlow's own optimiser: XLA has one, and the rest is not worth a quarter second."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int, seed: int) -> Any:
     """A `tf.data.Dataset` with one element an epoch, of epochs `first` to `last` - 1.
 

@@ -7,7 +7,6 @@ A search names the best of many scores, and on 6,000 validation images the stand
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 import statistics
@@ -19,10 +18,9 @@ from typing import Any
 from digitlab.config import TrainConfig
 from digitlab.errors import RunError
 from digitlab.lanes.lanes import Ended, Lanes
-from digitlab.model.build import build_mlp
+from digitlab.model.blueprint import Blueprint
 from digitlab.runs import write_text
-from digitlab.training.callbacks import Row
-from digitlab.training.job import TrainJob
+from digitlab.training.job import Row, TrainJob
 
 SEARCHED = ("hidden_units", "learning_rate", "batch_size", "dropout", "distortion", "weight_decay")
 
@@ -195,7 +193,7 @@ def _name(rank: int, seed: int) -> str:
 def _job(config: TrainConfig, num_classes: int, folder: Path, rank: int) -> TrainJob:
     return TrainJob(
         name=_name(rank, config.seed),
-        build=functools.partial(build_mlp, config, num_classes),
+        build=Blueprint(config, num_classes),
         batch_size=config.batch_size,
         shape=config.shape,
         seed=config.seed,

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from digitlab.errors import RunError, UsageError
 from digitlab.lanes.lanes import Ended, Lanes, Progressed
 from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, write_text
-from digitlab.training.callbacks import Row
-from digitlab.training.job import TrainData, TrainJob
+from digitlab.training.job import Row, TrainData, TrainJob
 from digitlab.tuning.kerastuner import TrialStatus, keras_tuner
 from digitlab.tuning.oracle import ScheduledOracle
 from digitlab.tuning.plan import Plan, plan_hyperband

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from digitlab.config import TrainConfig
-from digitlab.model.build import build_mlp
+from digitlab.model.blueprint import Blueprint
 from digitlab.tuning.kerastuner import keras_tuner
 from digitlab.tuning.space import SearchSpace
 
@@ -37,11 +36,11 @@ class MLPHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
     def build(self, hp: Any) -> Any:
         """The compiled network of a choice."""
         self.space.declare(hp)
-        return build_mlp(self.config_for(hp), self.num_classes)
+        return self.builder(hp)()
 
     def builder(self, hp: Any) -> Callable[[], Any]:
         """What builds the network in another process, without KerasTuner."""
-        return functools.partial(build_mlp, self.config_for(hp), self.num_classes)
+        return Blueprint(self.config_for(hp), self.num_classes)
 
     def shape_of(self, values: dict[str, Any]) -> str:
         """What decides the compiled program of a choice's training."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from digitlab.errors import RunError
 from digitlab.runs import RunFolder, write_text
@@ -13,6 +14,8 @@ from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
 from digitlab.tuning.plan import Plan, Rung
 from digitlab.tuning.schedule import Schedule, TrialKey
 
+# So many Latin hypercubes may hold a configuration that was had before; then each is drawn by itself.
+MOST_HYPERCUBES = 100
 # So many draws may give configurations that were had before; then the space counts as used up. Within a
 # bracket it is so many for each that it has, since of n the last is found by n draws on average.
 MOST_COLLISIONS, MOST_COLLISIONS_EACH = 200, 20
@@ -152,32 +155,59 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
         drawn: dict[tuple[int, int], list[dict[str, Any]]] = {}
         had: set[str] = set()
         for rungs in self.plan.brackets:
-            first = rungs[0]
-            bracket: dict[str, dict[str, Any]] = {}
-            for turn, seen in enumerate((had, set())):  # new ones first; then those of other brackets
-                index, collisions = len(bracket), 0
-                most = max(MOST_COLLISIONS, turn * MOST_COLLISIONS_EACH * first.trials)
-                while index < first.trials and collisions < most:
-                    values = self._sample([self.seed, first.iteration, first.bracket, index, collisions, turn])
-                    name = self._compute_values_hash(values)
-                    if name in bracket or name in seen:
-                        collisions += 1
-                    else:
-                        bracket[name] = values
-                        index, collisions = index + 1, 0
+            bracket = self._draw_bracket(rungs[0], had)
             had |= set(bracket)
-            drawn[first.iteration, first.bracket] = list(bracket.values())
+            drawn[rungs[0].iteration, rungs[0].bracket] = list(bracket.values())
         return drawn
 
-    def _sample(self, seed: list[int]) -> dict[str, Any]:
-        """A value for every hyperparameter that is active, each drawn by KerasTuner's own distribution."""
-        generator = np.random.default_rng(seed)
+    def _draw_bracket(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
+        bracket = self._latin_hypercube(first, had)
+        if len(bracket) == first.trials:
+            return bracket
+        bracket = {}
+        for turn, seen in enumerate((had, set())):  # new ones first; then those of other brackets
+            index, collisions = len(bracket), 0
+            most = max(MOST_COLLISIONS, turn * MOST_COLLISIONS_EACH * first.trials)
+            while index < first.trials and collisions < most:
+                seed = [self.seed, first.iteration, first.bracket, index, collisions, turn]
+                values = self._values_at(np.random.default_rng(seed).random(self._axes))
+                name = self._compute_values_hash(values)
+                if name in bracket or name in seen:
+                    collisions += 1
+                else:
+                    bracket[name] = values
+                    index, collisions = index + 1, 0
+        return bracket
+
+    @property
+    def _axes(self) -> int:
+        return max(1, len(self.hyperparameters.space))
+
+    def _latin_hypercube(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
+        """Configurations spread evenly over the space, all new; none where no such set was found.
+
+        McKay, Beckman, Conover 1979 (Technometrics 21: 239-245). Cut into as many equal parts as there are
+        trials, every axis has one in each: a bracket of four meets each of three learning rates, where one in
+        five brackets of independent draws misses the one that counts.
+        """
+        from scipy.stats import qmc
+
+        generator = np.random.default_rng([self.seed, first.iteration, first.bracket])
+        cube = qmc.LatinHypercube(self._axes, rng=generator)
+        for _ in range(MOST_HYPERCUBES):
+            values = [self._values_at(point) for point in cube.random(first.trials)]
+            named = {self._compute_values_hash(v): v for v in values}
+            if len(named) == first.trials and not had & set(named):
+                return named
+        return {}
+
+    def _values_at(self, point: npt.NDArray[np.float64]) -> dict[str, Any]:
+        """A value for every hyperparameter that is active, each by KerasTuner's own distribution."""
         hyperparameters = keras_tuner.HyperParameters()
-        for hyperparameter in self.hyperparameters.space:
+        for hyperparameter, share in zip(self.hyperparameters.space, point, strict=False):
             hyperparameters.merge([hyperparameter])
             if hyperparameters.is_active(hyperparameter):
-                drawn = hyperparameter.random_sample(int(generator.integers(2**31)))
-                hyperparameters.values[hyperparameter.name] = drawn
+                hyperparameters.values[hyperparameter.name] = hyperparameter.prob_to_value(float(share))
         return dict(hyperparameters.values)
 
 

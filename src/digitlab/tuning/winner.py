@@ -8,9 +8,11 @@ from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.errors import RunError
-from digitlab.model import KerasClassifier, build_mlp
+from digitlab.model.build import build_mlp
+from digitlab.model.keras_classifier import KerasClassifier
 from digitlab.runs import RunFolder
-from digitlab.training.callbacks import Row, save_model
+from digitlab.training.callbacks import save_model
+from digitlab.training.job import Row
 from digitlab.tuning.finalists import SEARCHED, read_rows, result_path, weights_path
 
 
