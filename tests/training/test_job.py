@@ -11,8 +11,9 @@ from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from digitlab.training.compiled_epochs import epoch_order
-from digitlab.training.job import TrainData, TrainJob, run_job
+from digitlab.training.job import TrainData, TrainJob
 from digitlab.training.programs import Programs
+from digitlab.training.run_job import run_job
 
 BATCH, SEED = 20, 7
 CONFIG = TrainConfig(hidden_units=(6,), batch_size=BATCH, learning_rate=0.01, seed=SEED)
