@@ -119,7 +119,7 @@ class FakePool:
 
     def events(self):
         for job in self.doing:
-            rate = job.build.args[0].learning_rate
+            rate = job.build.config.learning_rate
             yield Ended(job, ({"val_loss": rate},), None) if rate <= 1 else Ended(job, (), "a loss was nan")
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import json
+import math
 import random
 
 import keras_tuner
@@ -154,10 +155,20 @@ def test_every_bracket_meets_every_learning_rate_and_width_as_evenly_as_can_be(t
         assert len(of_one) == trials
         for name, choices in (("learning_rate", 3), ("units_1", 8), ("units_2", 8)):
             counts = collections.Counter(v[name] for v in of_one)
-            # a part of the axis, 1 / trials wide, may lie across a bound between two values at either end
-            assert all(trials / choices - 2 < counts[value] < trials / choices + 2 for value in counts)
-            assert len(counts) >= min(choices, trials) / 2
-        assert len({v["learning_rate"] for v in of_one}) == 3
+            assert len(counts) == min(choices, trials)
+            assert max(counts.values()) - (min(counts.values()) if trials >= choices else 1) <= 1
+
+
+def test_an_axis_without_end_has_one_value_in_each_part_of_it(tmp_path):
+    hp = keras_tuner.HyperParameters()
+    hp.Float("rate", 1e-4, 1e-1, sampling="log")
+    hp.Boolean("deep")
+    oracle = ScheduledOracle(plan_hyperband(9, 3), objective="val_accuracy", seed=3, hyperparameters=hp, max_epochs=9)
+    oracle._set_project_dir(str(tmp_path), "search")
+    values = [v for name, v in first_values(oracle).items() if name.startswith("b2")]
+    parts = sorted(int((math.log10(v["rate"]) + 4) / 3 * 9) for v in values)
+    assert parts == list(range(9))
+    assert sorted(collections.Counter(v["deep"] for v in values).values()) == [4, 5]
 
 
 def test_only_active_hyperparameters_have_a_value(tmp_path):

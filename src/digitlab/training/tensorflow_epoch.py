@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+# isort: off
+import digitlab.model.backend  # noqa: F401 - before TensorFlow, whose start-up lines it keeps off the terminal
 import tensorflow as tf
+# isort: on
 
 from digitlab.runs import available_cores
 from digitlab.training.distortion import distort

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
 from digitlab.tuning.plan import Plan, Rung
 from digitlab.tuning.schedule import Schedule, TrialKey
 
-# So many Latin hypercubes may hold a configuration that was had before; then each is drawn by itself.
-MOST_HYPERCUBES = 100
+# So many even draws may hold a configuration that was had before; then each is drawn by itself.
+MOST_EVEN_DRAWS = 100
 # So many draws may give configurations that were had before; then the space counts as used up. Within a
 # bracket it is so many for each that it has, since of n the last is found by n draws on average.
 MOST_COLLISIONS, MOST_COLLISIONS_EACH = 200, 20
@@ -161,7 +162,7 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
         return drawn
 
     def _draw_bracket(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
-        bracket = self._latin_hypercube(first, had)
+        bracket = self._draw_evenly(first, had)
         if len(bracket) == first.trials:
             return bracket
         bracket = {}
@@ -170,7 +171,8 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
             most = max(MOST_COLLISIONS, turn * MOST_COLLISIONS_EACH * first.trials)
             while index < first.trials and collisions < most:
                 seed = [self.seed, first.iteration, first.bracket, index, collisions, turn]
-                values = self._values_at(np.random.default_rng(seed).random(self._axes))
+                shares = np.random.default_rng(seed).random(len(self.hyperparameters.space))
+                values = self._values_at(shares)
                 name = self._compute_values_hash(values)
                 if name in bracket or name in seen:
                     collisions += 1
@@ -179,36 +181,39 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
                     index, collisions = index + 1, 0
         return bracket
 
-    @property
-    def _axes(self) -> int:
-        return max(1, len(self.hyperparameters.space))
-
-    def _latin_hypercube(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
+    def _draw_evenly(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
         """Configurations spread evenly over the space, all new; none where no such set was found.
 
-        McKay, Beckman, Conover 1979 (Technometrics 21: 239-245). Cut into as many equal parts as there are
-        trials, every axis has one in each: a bracket of four meets each of three learning rates, where one in
-        five brackets of independent draws misses the one that counts.
+        A Latin hypercube (McKay, Beckman, Conover 1979, Technometrics 21: 239-245), but that an axis of few
+        values is cut into those: each value is had as often as any other, or once more. So a bracket of four
+        meets each of three learning rates, where one in five brackets of independent draws misses the one that
+        counts.
         """
-        from scipy.stats import qmc
-
         generator = np.random.default_rng([self.seed, first.iteration, first.bracket])
-        cube = qmc.LatinHypercube(self._axes, rng=generator)
-        for _ in range(MOST_HYPERCUBES):
-            values = [self._values_at(point) for point in cube.random(first.trials)]
+        for _ in range(MOST_EVEN_DRAWS):
+            axes = [_even_shares(hp, first.trials, generator) for hp in self.hyperparameters.space]
+            values = [self._values_at(shares) for shares in zip(*axes, strict=True)]
             named = {self._compute_values_hash(v): v for v in values}
             if len(named) == first.trials and not had & set(named):
                 return named
         return {}
 
-    def _values_at(self, point: npt.NDArray[np.float64]) -> dict[str, Any]:
+    def _values_at(self, shares: Sequence[float] | npt.NDArray[np.float64]) -> dict[str, Any]:
         """A value for every hyperparameter that is active, each by KerasTuner's own distribution."""
         hyperparameters = keras_tuner.HyperParameters()
-        for hyperparameter, share in zip(self.hyperparameters.space, point, strict=False):
+        for hyperparameter, share in zip(self.hyperparameters.space, shares, strict=True):
             hyperparameters.merge([hyperparameter])
             if hyperparameters.is_active(hyperparameter):
                 hyperparameters.values[hyperparameter.name] = hyperparameter.prob_to_value(float(share))
         return dict(hyperparameters.values)
+
+
+def _even_shares(hyperparameter: Any, count: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Numbers from 0 to 1, [count], evenly spread over the hyperparameter's values, or over 0 to 1."""
+    parts = len(hyperparameter.get_config().get("values", ())) or count
+    turns = -(-count // parts)
+    places = np.concatenate([generator.permutation(parts) for _ in range(turns)])[:count]
+    return np.asarray((places + generator.random(count)) / parts)
 
 
 def _completed(trial: Any) -> bool:
