@@ -96,7 +96,8 @@ best trial's, best epoch, as both report it.
 |---|---|---|---|---|
 {chr(10).join(rows)}
 
-digitlab is {spread(ratios, 1)} times as quick; its best validation accuracy is
+digitlab is {spread(ratios, 1)} times as quick, by seed; how long a search takes depends also on the widths that it
+happens to draw. Its best validation accuracy is
 {statistics.fmean(gap):+.2f} points from the stock one's on average ({", ".join(f"{g:+.2f}" for g in gap)}).
 
 {machine_line(("tensorflow", "keras", "keras-tuner", "numpy"))}
