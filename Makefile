@@ -50,6 +50,10 @@ bench: $(VENV)/.ready-bench ## measure against the peers and write benchmarks/RE
 bench-search: $(VENV)/.ready-bench ## measure the search beside stock KerasTuner's (half an hour; leave the machine alone)
 	$(BIN)/python benchmarks/tune.py $(ARGS)
 
+.PHONY: bench-presets
+bench-presets: $(VENV)/.ready-train ## train every preset over five seeds and open the test split once each (five minutes)
+	$(BIN)/python benchmarks/presets.py $(ARGS)
+
 .PHONY: clean
 clean: ## remove the environment and what was built; runs stay
 	rm -rf $(VENV) .make dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,6 +16,28 @@ from digitlab.errors import ConfigError
 MAX_UNITS = 16_384
 
 
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """How every training image is changed anew in every epoch, as another hand might have written it.
+
+    Args:
+        bend: How strongly it is turned, scaled, slanted, shifted and bent; 1 is the usual.
+        thickness: How far its strokes are made thinner or thicker; 1 is a pixel on either side.
+    """
+
+    bend: float = 0.0
+    thickness: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.bend > 0 or self.thickness > 0
+
+
+UNDISTORTED = Distortion()
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """What a network is and how it is trained. The defaults are the preset ``document``.
@@ -32,6 +54,15 @@ class TrainConfig:
         dropout: Share of each hidden layer's units silenced in every training step; 0 silences none.
         distortion: How strongly every image is bent anew in every epoch, as another hand might have written
             it; 0 takes it as it is, 1 is the usual.
+        thickness: How far, at most, strokes are made thinner or thicker anew in every epoch; 1 is a pixel on
+            either side.
+        batch_normalization: Whether each hidden layer is normalised over the batch (Ioffe, Szegedy 2015); the
+            exported network has it folded into its weights.
+        schedule: What becomes of the learning rate: ``"constant"``, or ``"cosine"``, which rises over the first
+            twentieth of the epochs and falls to nothing by the last (Loshchilov, Hutter 2017).
+        averaging: Decay per update of the running average of the weights that is kept in place of the last
+            ones (Polyak, Juditsky 1992), 0.999, say; 0 keeps the last. It wants a patience of 0.
+        label_smoothing: Share of each label that is spread over all classes (Szegedy et al. 2016).
         weight_decay: Share of every weight (biases aside) taken off per unit of learning rate and update
             (Loshchilov, Hutter 2019); 0 takes off none.
         seed: Decides the validation split, the initial weights, every epoch's order, what dropout silences
@@ -50,6 +81,11 @@ class TrainConfig:
     validation_fraction: float = 0.1
     dropout: float = 0.0
     distortion: float = 0.0
+    thickness: float = 0.0
+    batch_normalization: bool = False
+    schedule: str = "constant"
+    averaging: float = 0.0
+    label_smoothing: float = 0.0
     weight_decay: float = 0.0
     seed: int = 0
 
@@ -61,11 +97,23 @@ class TrainConfig:
         _check_number("validation_fraction", self.validation_fraction, at_least=0.0, to=0.9)
         _check_number("dropout", self.dropout, at_least=0.0, to=0.95)
         _check_number("distortion", self.distortion, at_least=0.0, to=5.0)
+        _check_number("thickness", self.thickness, at_least=0.0, to=1.0)
+        _check_number("averaging", self.averaging, at_least=0.0, to=0.999999)
+        _check_number("label_smoothing", self.label_smoothing, at_least=0.0, to=0.9)
         _check_number("weight_decay", self.weight_decay, at_least=0.0, to=100.0)
         _check_count("batch_size", self.batch_size, 1, 1_000_000)
         _check_count("epochs", self.epochs, 1, 100_000)
         _check_count("patience", self.patience, 0, 100_000)
         _check_count("seed", self.seed, 0, 2**31 - 1)
+        if type(self.batch_normalization) is not bool:
+            raise _wrong("batch_normalization", "true or false", self.batch_normalization)
+        if self.schedule not in SCHEDULES:
+            raise _wrong("schedule", " or ".join(map(repr, SCHEDULES)), self.schedule)
+        if self.averaging and self.stops_early:
+            raise ConfigError(
+                "averaging keeps the average of all epochs, and patience would choose one of them",
+                hint="set patience = 0, or averaging = 0",
+            )
 
     @property
     def stops_early(self) -> bool:
@@ -73,10 +121,15 @@ class TrainConfig:
         return self.patience > 0 and self.validation_fraction > 0
 
     @property
+    def distortions(self) -> Distortion:
+        """What becomes of each image."""
+        return Distortion(bend=self.distortion, thickness=self.thickness)
+
+    @property
     def shape(self) -> str:
         """What decides the compiled program of a training: equal for networks that can share one."""
-        decided = (self.hidden_units, self.batch_size, self.dropout, self.distortion, self.weight_decay)
-        return repr(decided)
+        undecided = ("preset", "learning_rate", "schedule", "epochs", "patience", "validation_fraction", "seed")
+        return repr([value for name, value in self.to_dict().items() if name not in undecided])
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary for JSON; `from_mapping` reads it back."""

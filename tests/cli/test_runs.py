@@ -11,7 +11,7 @@ from digitlab.cli.main import main
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder
 
-OPTIONS = ("--hidden", "8", "--epochs", "3", "--batch-size", "36", "--seed", "1")
+OPTIONS = ("--preset", "document", "--hidden", "8", "--epochs", "3", "--batch-size", "36", "--seed", "1")
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_before_it_searches_a_study_prints_its_exact_plan(studied):
 def test_a_study_leaves_every_stage_and_its_result_in_run_json(studied):
     _, _, out = studied
     record = RunFolder(out).read_record()
-    assert list(record["stages"]) == ["scan", "tune", "train", "evaluate", "export", "report"]
+    assert list(record["stages"]) == ["scan", "tune", "train", "evaluate", "export", "recommend", "report"]
     assert {stage["status"] for stage in record["stages"].values()} == {"finished"}
     assert record["status"] == "finished"
     assert record["test_opened"]
@@ -108,6 +108,24 @@ def test_a_study_leaves_every_stage_and_its_result_in_run_json(studied):
         "predictions.npz",
     ):
         assert (out / name).stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_a_study_ends_with_the_winners_widths_trained_by_the_default_recipe_on_every_image(studied):
+    summary, _, out = studied
+    recommended = summary["recommended"]
+    assert recommended["run"] == str(out / "recommended")
+    record = RunFolder(out / "recommended").read_record()
+    assert record["config"]["hidden_units"] == summary["best"]["hidden_units"]
+    assert record["config"]["preset"] == "default"
+    assert recommended["validation"] is None
+    assert record["dataset"]["train"] == 450
+    assert recommended["test"]["n"] == 150
+    comparison = recommended["comparison"]
+    paired = (comparison["only_a"] - comparison["only_b"]) / 150
+    assert recommended["test"]["accuracy"] - summary["test"]["accuracy"] == pytest.approx(paired)
+    assert (out / "recommended" / "report.html").exists()
+    assert "recommended/report.html" in (out / "report.html").read_text()
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ SEED = int(os.environ.get("DIGITLAB_KILLS_SEED", "0"))
 DATA = os.environ.get("DIGITLAB_KILLS_DATA", "sample")
 # On the sample, small batches make the epochs long enough to be hit in the middle.
 OPTIONS = {
-    "sample": ("--hidden", "16", "--epochs", "12", "--patience", "11", "--batch-size", "4"),
+    "sample": ("--preset", "document", "--hidden", "16", "--epochs", "12", "--patience", "11", "--batch-size", "4"),
     "mnist": ("--preset", "document"),
 }[DATA]
 

@@ -52,6 +52,20 @@ def test_every_figure_is_a_png_and_an_svg_of_its_own(demo):
         assert grey.std() > 5, f"{file.name} is blank"
 
 
+def test_a_hundred_forms_of_one_image_are_drawn_behind_it(tmp_path):
+    make_run(tmp_path, ("a", "b"))
+    forms = np.zeros((100, 28, 28), np.uint8)
+    forms[::2] = 255  # in rows of 17 with the original first: dark in odd places
+    np.savez(tmp_path / "distorted.npz", original=np.zeros((28, 28), np.uint8), distorted=forms)
+    assert "As other hands might have written it" in text_of(write_report(tmp_path).read_text())
+    with Image.open(tmp_path / "figures" / "distorted.png") as picture:
+        grey = np.asarray(picture.convert("L")).astype(float)
+    height, width = (side / count for side, count in zip(grey.shape, (6, 17), strict=True))
+    places = range(2, 101)
+    middles = [grey[int((p // 17 + 0.5) * height), int((p % 17 + 0.5) * width)] for p in places]
+    assert all((middle < 128) == (place % 2 == 1) for place, middle in zip(places, middles, strict=True))
+
+
 def test_the_gallery_shows_the_mistakes_own_pixels(tmp_path):
     make_run(tmp_path, ("a", "b"))
     with np.load(tmp_path / "predictions.npz") as archive:
@@ -123,6 +137,7 @@ def test_a_note_on_the_data_stands_at_the_head(tmp_path):
         ("evaluation.json", b"[]"),
         ("predictions.npz", b"PK\x03\x04rubbish"),
         ("predictions.npz", b""),
+        ("distorted.npz", b"PK\x03\x04rubbish"),
         ("history.csv", b"epoch,loss\nx,y\n"),
         ("run.json", b'{"format": 1}'),
     ],

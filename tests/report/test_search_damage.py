@@ -1,7 +1,7 @@
 """Damaged files of a scan or a search: two lines that name the file, and the old report stays."""
 
 import pytest
-from synthetic import make_study, scan, search
+from synthetic import RECOMMENDED, make_study, scan, search
 
 from digitlab.errors import RunError
 from digitlab.report import write_report
@@ -70,6 +70,9 @@ def test_a_missing_table_is_named_if_the_run_tells_of_it(tmp_path, name):
         {"search": search(finalists=[{**search()["finalists"][1], "seeds": [1]}])},
         {"seeds": {"seeds": [1], "test_accuracies": [], "test_losses": []}},
         {"document": {"test_accuracy": "high"}},
+        {"recommended": "yes"},
+        {"recommended": {**RECOMMENDED, "test": {}}},
+        {"recommended": {**RECOMMENDED, "comparison": {"n": 500}}},
     ],
 )
 def test_a_damaged_record_is_named_in_two_lines(tmp_path, damage):

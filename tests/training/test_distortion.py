@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from digitlab.config import TrainConfig
+from digitlab.config import Distortion, TrainConfig
 from digitlab.data import Split
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from digitlab.training.compiled_epochs import CompiledEpochs
-from digitlab.training.distortion import distort
+from digitlab.training.distortion import _smooth, distort
 from digitlab.training.train import train
 
 
@@ -27,7 +27,7 @@ def images():
 
 
 def bent(images, strength, uniform):
-    return keras.ops.convert_to_numpy(distort(images, strength, uniform))
+    return keras.ops.convert_to_numpy(distort(images, Distortion(bend=strength), uniform))
 
 
 def test_strength_nought_leaves_every_image_as_it_is(images):
@@ -73,6 +73,29 @@ def test_a_quarter_turn_is_that_of_the_picture_itself():
     np.testing.assert_allclose(bent(picture, 1.0, turn)[0], np.rot90(picture[0], -1), atol=1)
 
 
+def test_the_elastic_field_has_the_height_that_it_says():
+    drawn_often = np.random.default_rng(4).uniform(-1, 1, (4000, 8, 8)).astype("float32")
+    field = keras.ops.convert_to_numpy(_smooth(drawn_often))
+    # 4,000 fields: the standard error of a pixel's deviation is a hundredth of it
+    np.testing.assert_allclose(field.std(axis=0), 1, atol=0.05)
+    # Two noises smoothed alike are as alike as their Gaussians overlap: exp(-d² / 4 w²) at a distance d
+    along = [np.corrcoef(field[:, 14, 8], field[:, 14, 8 + d])[0, 1] for d in (4, 8, 12)]
+    np.testing.assert_allclose(along, np.exp(-(np.array([4, 8, 12]) ** 2) / (4 * 5.5**2)), atol=0.06)
+
+
+def test_a_stroke_grows_by_a_share_of_a_pixel_on_either_side_and_shrinks_by_it():
+    picture = np.zeros((1, 28, 28), "float32")
+    picture[0, 4:24, 12:16] = 200  # four pixels wide
+
+    def with_amount(amount):
+        constant = lambda index, *shape: np.full(shape, amount, "float32")  # noqa: E731
+        return keras.ops.convert_to_numpy(distort(picture, Distortion(thickness=0.5), constant))[0, 14]
+
+    np.testing.assert_allclose(with_amount(1.0)[10:18], [0, 100, 200, 200, 200, 200, 100, 0])
+    np.testing.assert_allclose(with_amount(-1.0)[10:18], [0, 0, 100, 200, 200, 100, 0, 0])
+    np.testing.assert_allclose(with_amount(0.0), picture[0, 14])
+
+
 def problem(count=70):
     rng = np.random.default_rng(3)
     return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8), (np.arange(count) % 3).astype(np.uint8)
@@ -81,7 +104,7 @@ def problem(count=70):
 def weights_after(epochs, seed, initial=None):
     x, y = problem()
     model = build_mlp(TrainConfig(hidden_units=(8,), seed=1), 3)
-    compiled = CompiledEpochs(model, batch_size=16, distortion=1.0)
+    compiled = CompiledEpochs(model, batch_size=16, distortion=Distortion(bend=1.0, thickness=0.5))
     if initial:
         compiled.fit(x, np.eye(3, dtype="float32")[y], epochs=initial, seed=seed)
     compiled.fit(x, np.eye(3, dtype="float32")[y], epochs=epochs, initial_epoch=initial or 0, seed=seed)
@@ -93,6 +116,20 @@ def test_what_is_drawn_depends_on_seed_and_epoch_alone_so_a_resume_draws_the_sam
     for a, b in zip(straight, in_two, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(straight, other, strict=True))
+
+
+def test_a_run_keeps_a_hundred_forms_of_its_first_image_to_be_looked_at(tmp_path):
+    x, y = problem()
+    split = Split(x, y, "three", ("a", "b", "c"))
+    config = TrainConfig(hidden_units=(8,), epochs=1, patience=0, distortion=1.0, thickness=0.5)
+    train(split, config, out=tmp_path / "bent")
+    train(split, config.replace(distortion=0.0, thickness=0.0), out=tmp_path / "plain")
+    with np.load(tmp_path / "bent" / "distorted.npz") as archive:
+        np.testing.assert_array_equal(archive["original"], x[0])
+        forms = archive["distorted"]
+    assert (forms.shape, forms.dtype) == ((100, 28, 28), np.uint8)
+    assert len({form.tobytes() for form in forms}) == 100
+    assert not (tmp_path / "plain" / "distorted.npz").exists()
 
 
 def test_train_takes_it_from_the_configuration():

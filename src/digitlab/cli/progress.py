@@ -27,7 +27,6 @@ class EpochBar:
         self._task = self._bars.add_task("training", total=None, remaining="compiling")
 
     def __enter__(self) -> Self:
-        self._bars.start()
         return self
 
     def __exit__(
@@ -36,7 +35,8 @@ class EpochBar:
         self._bars.stop()
 
     def __call__(self, progress: EpochProgress) -> None:
-        """Show the epoch that has ended."""
+        """Show the epoch that has ended; the bar appears with the first call."""
+        self._bars.start()
         if progress.row:
             stderr.print(_line(progress))
         remaining = progress.remaining_s

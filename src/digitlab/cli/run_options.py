@@ -10,7 +10,8 @@ import typer
 from digitlab.config import TrainConfig, load_config_file, load_preset
 from digitlab.errors import RunError, UsageError
 
-DEFAULT_PRESET = "document"
+# What `train` begins with, and what everything else does.
+RECIPE, DOCUMENT = "default", "document"
 
 Preset = Annotated[str | None, typer.Option(help="Named configuration to start from.  [default: document]")]
 Config = Annotated[Path | None, typer.Option(help="TOML file of differences from the preset.")]
@@ -26,9 +27,9 @@ Lanes = Annotated[int | None, typer.Option(help="Processes that train side by si
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
-def base_config(preset: str | None, config: Path | None, **changes: Any) -> TrainConfig:
-    """The preset, the file's differences over it, and over both the options that were given."""
-    settings = load_preset(preset or DEFAULT_PRESET)
+def base_config(preset: str | None, config: Path | None, *, usual: str = DOCUMENT, **changes: Any) -> TrainConfig:
+    """The preset (`usual`, if none is named), the file's differences over it, and over both the options given."""
+    settings = load_preset(preset or usual)
     if config is not None:
         settings = load_config_file(config, settings)
     return settings.replace(**{key: value for key, value in changes.items() if value is not None})

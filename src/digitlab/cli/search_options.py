@@ -54,10 +54,17 @@ def build_space(path: Path | None, axes: dict[str, Any]) -> SearchSpace:
     return SearchSpace.from_mapping({**space.to_dict(), **axes})
 
 
-def build_study(verb: str, base: TrainConfig, space: SearchSpace, search: dict[str, Any], scan_epochs: int) -> Study:
+def build_study(
+    verb: str,
+    base: TrainConfig,
+    space: SearchSpace,
+    search: dict[str, Any],
+    scan_epochs: int,
+    recipe: TrainConfig | None = None,
+) -> Study:
     """The study of a verb; what of `search` is `None` keeps its default."""
     from digitlab.study.study import ScanSettings, Study
     from digitlab.tuning.config import SearchConfig
 
     config = SearchConfig(base=base, **{key: value for key, value in search.items() if value is not None})
-    return Study(verb, config, space, ScanSettings(space.learning_rate, scan_epochs))
+    return Study(verb, config, space, ScanSettings(space.learning_rate, scan_epochs), recipe)

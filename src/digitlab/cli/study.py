@@ -10,6 +10,7 @@ from digitlab.cli import run_options as options
 from digitlab.cli import search_options as searching
 from digitlab.cli import study_run
 from digitlab.cli.console import interval, percent, print_json, stderr
+from digitlab.config import load_preset
 
 
 def study(
@@ -35,6 +36,10 @@ def study(
     scan_epochs: Annotated[
         int | None, typer.Option(help="Epochs for which each rate is scanned.  [default: 3]")
     ] = None,
+    recommend: Annotated[
+        bool | None,
+        typer.Option(help="End with the winner's widths trained by the preset `default`.  [default: recommend]"),
+    ] = None,
     seed: options.Seed = None,
     lanes: options.Lanes = None,
     as_json: options.AsJson = False,
@@ -49,12 +54,27 @@ def study(
         "finalist_seeds": finalist_seeds,
     }
     if resume is not None:
-        given = [preset, config, data, out, overwrite, space, scan_epochs, seed, *axes.values(), *search.values()]
+        given = [
+            preset,
+            config,
+            data,
+            out,
+            overwrite,
+            space,
+            scan_epochs,
+            recommend,
+            seed,
+            *axes.values(),
+            *search.values(),
+        ]
         options.refuse_beside_resume("study", resume, given)
         planned, source = study_run.resumed("study", resume)
     else:
         base = options.base_config(preset, config, seed=seed)
-        planned = searching.build_study("study", base, searching.build_space(space, axes), search, scan_epochs or 3)
+        recipe = None if recommend is False else load_preset(options.RECIPE)
+        planned = searching.build_study(
+            "study", base, searching.build_space(space, axes), search, scan_epochs or 3, recipe
+        )
         source = data or "auto"
     record = study_run.run(planned, source, resume or out or options.new_path("study"), overwrite, lanes)
     if as_json:
@@ -65,12 +85,18 @@ def study(
                 "epochs": record["search"]["epochs"],
                 "best": record["search"]["best"],
                 **more,
+                "recommended": _recommended(record),
             }
         )
         return
     stderr.print(f"  {record['scan']['sentence']}", markup=False)
     study_run.show_search(record)
     _show_scores(record)
+
+
+def _recommended(record: dict[str, Any]) -> dict[str, Any] | None:
+    told = record["recommended"]
+    return told and {**told, **{key: f"{record['path']}/{told[key]}" for key in ("run", "report")}}
 
 
 def _show_scores(record: dict[str, Any]) -> None:
@@ -84,6 +110,14 @@ def _show_scores(record: dict[str, Any]) -> None:
         f"  over {len(seeds['seeds'])} seeds {percent(seeds['mean_accuracy'])} ± {100 * seeds['deviation']:.2f};"
         f" the document's network: {percent(record['document']['test_accuracy'])}"
     )
+    if told := record["recommended"]:
+        scores = told["test"]
+        stderr.print(
+            f"  recommended [bold]{percent(scores['accuracy'])}[/bold] (95 % interval"
+            f" {interval(scores['accuracy_interval'])}), the same widths by the preset default;"
+            f" it is right where the winner is wrong on {told['comparison']['only_a']} test images,"
+            f" the other way round on {told['comparison']['only_b']}"
+        )
     if note := record["dataset"]["note"]:
         stderr.print(f"  note: {note}", style="yellow", markup=False)
     stderr.print(f"  report: {record['path']}/report.html", markup=False)

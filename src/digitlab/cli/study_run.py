@@ -10,6 +10,7 @@ from rich.markup import escape
 from digitlab.cli import run_options as options
 from digitlab.cli.console import percent, stderr
 from digitlab.cli.dataset import load_with_progress
+from digitlab.cli.progress import EpochBar
 from digitlab.cli.search_table import SearchTable, show_plan
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _STAGES = {
     "train": "taking up the winner",
     "evaluate": "opening the test split",
     "export": "writing and verifying model.onnx",
+    "recommend": "training the winner's widths by the preset default",
     "report": "writing the report",
 }
 
@@ -47,10 +49,12 @@ def run(study: Study, source: str, path: Path, overwrite: bool, lanes: int | Non
     )
     if study.command != "scan":
         show_plan(study.search, study.space, dataset.train, lanes)
-    with SearchTable(study.search) as table:
+    with SearchTable(study.search) as table, EpochBar() as bar:
 
         def begin(stage: str) -> None:
             table.end()
+            if stage == "report":
+                bar.end()
             stderr.print(f"[dim]{_STAGES[stage]}[/dim]")
 
         try:
@@ -60,7 +64,7 @@ def run(study: Study, source: str, path: Path, overwrite: bool, lanes: int | Non
                 path,
                 overwrite=overwrite,
                 lanes=lanes,
-                listener=Listener(stage=begin, scan=table.scanned, search=table.searched),
+                listener=Listener(stage=begin, scan=table.scanned, search=table.searched, epoch=bar),
             )
         except KeyboardInterrupt:
             table.end()

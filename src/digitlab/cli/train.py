@@ -17,7 +17,7 @@ from digitlab.errors import UsageError
 
 
 def train(
-    preset: options.Preset = None,
+    preset: Annotated[str | None, typer.Option(help="Named configuration to start from.  [default: default]")] = None,
     config: options.Config = None,
     data: options.Data = None,
     out: options.Out = None,
@@ -35,6 +35,15 @@ def train(
     distortion: Annotated[
         float | None, typer.Option(help="How strongly images are bent anew in every epoch; 1 is the usual.")
     ] = None,
+    thickness: Annotated[
+        float | None, typer.Option(help="How far strokes are made thinner or thicker in every epoch, in pixels.")
+    ] = None,
+    batch_normalization: Annotated[
+        bool | None, typer.Option(help="Normalise each hidden layer over the batch.")
+    ] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant or cosine.")] = None,
+    averaging: Annotated[float | None, typer.Option(help="Decay of the average of the weights; 0: none.")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="Share of each label spread over all classes.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
@@ -49,6 +58,11 @@ def train(
         "validation_fraction": validation_fraction,
         "dropout": dropout,
         "distortion": distortion,
+        "thickness": thickness,
+        "batch_normalization": batch_normalization,
+        "schedule": schedule,
+        "averaging": averaging,
+        "label_smoothing": label_smoothing,
         "weight_decay": weight_decay,
         "seed": seed,
     }
@@ -58,7 +72,7 @@ def train(
         path, source = resume, record["dataset"].get("source") or "auto"
         settings = TrainConfig.from_mapping(record["config"])
     else:
-        settings = options.base_config(preset, config, **changes)
+        settings = options.base_config(preset, config, usual=options.RECIPE, **changes)
         path, source = out or options.new_path("train"), data or "auto"
     summary = run_training(path, settings, source, overwrite=overwrite)
     if as_json:

@@ -20,39 +20,49 @@ def build_mlp(config: TrainConfig, num_classes: int) -> Any:
     on Keras' global random state.
 
     Args:
-        config: Widths, learning rate, dropout, weight decay and seed are taken from it.
+        config: Widths, learning rate, dropout, normalisation, averaging, label smoothing, weight decay and
+            seed are taken from it.
         num_classes: Units of the softmax layer, 2 to 100.
 
     Returns:
         The network with Adam, categorical cross-entropy (one-hot labels) and accuracy.
     """
-    widths = (*config.hidden_units, num_classes)
-    seeds = np.random.SeedSequence(config.seed).generate_state(2 * len(widths))
-    layers = [keras.Input(IMAGE_SHAPE), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
-    for index, units in enumerate(widths):
-        last = index == len(config.hidden_units)
-        layers.append(
-            keras.layers.Dense(
-                units,
-                activation="softmax" if last else "relu",
-                kernel_initializer=keras.initializers.GlorotUniform(seed=int(seeds[index])),
-                name="probabilities" if last else f"hidden_{index + 1}",
-            )
-        )
-        if config.dropout and not last:
-            layers.append(keras.layers.Dropout(config.dropout, seed=int(seeds[len(widths) + index])))
-    model = keras.Sequential(layers, name="digits")
+    model = keras.Sequential(_layers(config, num_classes), name="digits")
     model.compile(
         optimizer=_adam(config),
-        loss="categorical_crossentropy",
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
         metrics=["accuracy"],
     )
     return model
 
 
+def _layers(config: TrainConfig, num_classes: int) -> list[Any]:
+    widths = (*config.hidden_units, num_classes)
+    seeds = np.random.SeedSequence(config.seed).generate_state(2 * len(widths))
+    layers = [keras.Input(IMAGE_SHAPE), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    for index, units in enumerate(widths):
+        last = index == len(config.hidden_units)
+        normalized = config.batch_normalization and not last
+        layers.append(
+            keras.layers.Dense(
+                units,
+                activation="softmax" if last else None if normalized else "relu",
+                use_bias=not normalized,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=int(seeds[index])),
+                name="probabilities" if last else f"hidden_{index + 1}",
+            )
+        )
+        if normalized:
+            layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
+        if config.dropout and not last:
+            layers.append(keras.layers.Dropout(config.dropout, seed=int(seeds[len(widths) + index])))
+    return layers
+
+
 def _adam(config: TrainConfig) -> Any:
+    averaged = {"use_ema": True, "ema_momentum": config.averaging} if config.averaging else {}
     if not config.weight_decay:
-        return keras.optimizers.Adam(config.learning_rate)
-    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return keras.optimizers.Adam(config.learning_rate, **averaged)
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, **averaged)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -11,8 +11,10 @@ import numpy as np
 
 from digitlab.data.split import Images
 from digitlab.evaluation import Evaluation
+from digitlab.report.distorted import Distorted, read_distorted
 from digitlab.report.document import Document, Seeds, read_document, read_seeds
 from digitlab.report.reading import reading
+from digitlab.report.recommended import Recommended, read_recommended
 from digitlab.report.scan import Scan, read_scan
 from digitlab.report.search import Search, read_search
 from digitlab.report.trials import Trial, read_trials
@@ -35,6 +37,8 @@ class Contents:
     mistake_images: dict[str, Images]
     seeds: Seeds | None
     document: Document | None
+    recommended: Recommended | None
+    distorted: Distorted | None
 
 
 def read_contents(path: Path) -> Contents:
@@ -55,6 +59,8 @@ def read_contents(path: Path) -> Contents:
         mistake_images=_mistake_images(folder),
         seeds=read_seeds(folder, record),
         document=read_document(folder, record),
+        recommended=read_recommended(folder, record),
+        distorted=read_distorted(folder),
     )
 
 

@@ -50,6 +50,7 @@ def render_html(contents: Contents, figures: dict[str, str]) -> str:
         layers=_layers(contents),
         scan=contents.scan,
         search=contents.search,
+        recommended=contents.recommended if "test" in contents.evaluations else None,
         **_network(contents),
         **_trials(contents),
         **_document(contents),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from digitlab.report.confusion import draw_confusion
 from digitlab.report.contents import Contents, read_contents
 from digitlab.report.curves import draw_learning_curves
+from digitlab.report.distorted import draw_distorted
 from digitlab.report.finalists import draw_finalists
 from digitlab.report.gallery import draw_gallery
 from digitlab.report.html import render_html
@@ -65,6 +66,8 @@ def _draw_search(contents: Contents) -> dict[str, Figure]:
 def _draw_network(contents: Contents) -> dict[str, Figure]:
     """How it was trained, and what it can do."""
     figures = {}
+    if contents.distorted:
+        figures["distorted"] = draw_distorted(contents.distorted)
     if contents.history:
         figures["learning_curves"] = draw_learning_curves(contents.history, contents.record.get("best_epoch"))
     for name, evaluation in contents.evaluations.items():

@@ -100,7 +100,7 @@ def _train_rates(
             build=Blueprint(config.replace(learning_rate=rate), num_classes),
             batch_size=config.batch_size,
             shape=config.shape,
-            distortion=config.distortion,
+            distortion=config.distortions,
             seed=config.seed,
             last_epoch=epochs,
         )

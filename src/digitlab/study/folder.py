@@ -11,9 +11,9 @@ from digitlab.runs import RunFolder
 
 _RUN_FILES = (
     "run.json", "history.csv", "model.keras", "model.onnx", "evaluation.json", "predictions.npz", "report.html",
-    "scan.csv", "trials.csv",
+    "distorted.npz", "scan.csv", "trials.csv",
 )  # fmt: skip
-_RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists")
+_RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists", "recommended")
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:

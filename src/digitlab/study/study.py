@@ -7,6 +7,7 @@
     train     the winner, as trained with its first seed, becomes the run's network
     evaluate  the test split is opened, once, for the winner over all its seeds
     export    model.onnx
+    recommend the winner's widths, trained by a recipe of today on all images, in recommended/
     report    report.html
 
 The search is the whole of ``tune``, the scan of ``scan``; both end with a report.
@@ -44,6 +45,7 @@ from digitlab.study.stages import evaluate_in, export_in, finish_stage, report_i
 
 if TYPE_CHECKING:
     from digitlab.lanes.lanes import Lanes
+    from digitlab.training.callbacks import Progress
     from digitlab.tuning.config import SearchConfig
     from digitlab.tuning.space import SearchSpace
     from digitlab.tuning.tune import SearchProgress
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 STAGES = {
     "scan": ("scan", "report"),
     "tune": ("tune", "report"),
-    "study": ("scan", "tune", "train", "evaluate", "export", "report"),
+    "study": ("scan", "tune", "train", "evaluate", "export", "recommend", "report"),
 }
 # What the study that digitlab starts from reports of its best network.
 DOCUMENT = {
@@ -84,6 +86,7 @@ class Listener:
 
     stage: Callable[[str], None] = lambda name: None
     scan: Callable[[int, int], None] = lambda done, of: None
+    epoch: Progress | None = None
     search: Callable[[SearchProgress], None] = lambda progress: None
 
 
@@ -96,16 +99,23 @@ class Study:
         search: How networks are searched, and everything about them that is not.
         space: What is searched.
         scan: How learning rates are scanned.
+        recipe: What the winner's widths are trained by in the end; `None` leaves that out. Only a ``study`` does it.
     """
 
     command: str
     search: SearchConfig
     space: SearchSpace
     scan: ScanSettings
+    recipe: TrainConfig | None = None
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for an unfinished run to be gone on with."""
-        return {"search": self.search.to_dict(), "space": self.space.to_dict(), "scan": self.scan.to_dict()}
+        return {
+            "search": self.search.to_dict(),
+            "space": self.space.to_dict(),
+            "scan": self.scan.to_dict(),
+            "recipe": self.recipe.to_dict() if self.recipe else None,
+        }
 
 
 @dataclass
@@ -123,6 +133,11 @@ class _Context:
     @property
     def base(self) -> TrainConfig:
         return self.study.search.base
+
+    def end_pool(self) -> None:
+        """End the lanes, whose cores something else is to have."""
+        self.stack.close()
+        self._pool = None
 
     @property
     def pool(self) -> Lanes:
@@ -201,7 +216,8 @@ def read_study(record: dict[str, Any]) -> Study:
         stated = record["study"]
         search = SearchConfig(**{**stated["search"], "base": TrainConfig.from_mapping(stated["search"]["base"])})
         scan = ScanSettings(**{**stated["scan"], "rates": tuple(stated["scan"]["rates"])})
-        return Study(record["command"], search, SearchSpace.from_mapping(stated["space"]), scan)
+        recipe = TrainConfig.from_mapping(stated["recipe"]) if stated["recipe"] else None
+        return Study(record["command"], search, SearchSpace.from_mapping(stated["space"]), scan, recipe)
     except (KeyError, TypeError) as error:
         raise RunError(
             f"{record['name']}: expected a study in run.json, got: {error}", hint="the file is damaged; run it anew"
@@ -315,11 +331,22 @@ def _evaluate(context: _Context) -> None:
     evaluate_in(context.folder, validation, test)
 
 
+def _recommend(context: _Context) -> None:
+    from digitlab.study.recommend import recommend
+
+    started = time.perf_counter()
+    recipe = context.study.recipe
+    context.end_pool()
+    found = recommend(context.folder, context.dataset, recipe, context.listener.epoch) if recipe else None
+    finish_stage(context.folder, "recommend", started, recommended=found)
+
+
 _DO: dict[str, Callable[[_Context], Any]] = {
     "scan": _scan,
     "tune": _tune,
     "train": _train,
     "evaluate": _evaluate,
     "export": lambda context: export_in(context.folder),
+    "recommend": _recommend,
     "report": lambda context: report_in(context.folder),
 }

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from digitlab.config import UNDISTORTED, Distortion
 from digitlab.errors import UsageError
 from digitlab.model.backend import keras
 from digitlab.training import tensorflow_epoch as adapter
@@ -29,10 +30,10 @@ class CompiledEpochs:
     Args:
         model: Compiled and built.
         batch_size: Images per update.
-        distortion: How strongly each image, 28x28 pixels, is bent anew in each epoch; 0 takes it as it is.
+        distortion: How each image, 28x28 pixels, is changed anew in each epoch; by default it is not.
     """
 
-    def __init__(self, model: Any, *, batch_size: int, distortion: float = 0.0) -> None:
+    def __init__(self, model: Any, *, batch_size: int, distortion: Distortion = UNDISTORTED) -> None:
         self.model = model
         self.batch_size = batch_size
         self._steps = {

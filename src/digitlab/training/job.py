@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy.typing as npt
 
+from digitlab.config import UNDISTORTED, Distortion
+
 Row = dict[str, float]  # an epoch's, with the columns of history.csv
 
 
@@ -49,7 +51,8 @@ class TrainJob:
             ``.weights.h5``; `None` writes none.
         monitor: What says which epoch was best.
         mode: Whether the best is the ``"max"`` or the ``"min"``.
-        distortion: How strongly each image is bent anew in each epoch; 0 takes it as it is.
+        distortion: How each image is changed anew in each epoch.
+        schedule: Gives the learning rate of an epoch (from 0); `None` leaves it as the network has it.
         patience: Epochs without a better `monitor` before the job ends early; `None` never ends early.
     """
 
@@ -65,5 +68,6 @@ class TrainJob:
     weights: Path | None = None
     monitor: str = "val_accuracy"
     mode: str = "max"
-    distortion: float = 0.0
+    distortion: Distortion = UNDISTORTED
+    schedule: Callable[[int], float] | None = None
     patience: int | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from digitlab.config import UNDISTORTED, Distortion
 from digitlab.model.backend import keras
 from digitlab.training.compiled_epochs import CompiledEpochs
 
@@ -25,13 +26,13 @@ class Programs:
     def __len__(self) -> int:
         return len(self._by_shape)
 
-    def take_up(self, model: Any, batch_size: int, distortion: float = 0.0) -> CompiledEpochs:
+    def take_up(self, model: Any, batch_size: int, distortion: Distortion = UNDISTORTED) -> CompiledEpochs:
         """The epochs of a network of `model`'s shape, its variables set to those of `model`.
 
         Args:
             model: Compiled and built. It is only read if a network of its shape was here before.
             batch_size: Images per update.
-            distortion: How strongly images are bent.
+            distortion: How images are changed.
 
         Returns:
             Epochs whose ``model`` equals the given one in everything that training reads.
@@ -49,14 +50,14 @@ class Programs:
         return known
 
 
-def describe_shape(model: Any, batch_size: int, distortion: float = 0.0) -> str | None:
+def describe_shape(model: Any, batch_size: int, distortion: Distortion = UNDISTORTED) -> str | None:
     """What decides a network's compiled program, as text: layers, loss, metrics, optimizer, batch size, distortion.
 
     `None` where it holds something that is not Keras' own: what a user's function or class computes need
     not show in its configuration.
     """
     try:
-        parts = [model.get_config(), model.get_compile_config(), batch_size, distortion, keras.config.floatx()]
+        parts = [model.get_config(), model.get_compile_config(), batch_size, repr(distortion), keras.config.floatx()]
     except NotImplementedError:  # Keras' answer to a layer that it cannot write down
         return None
     if not (type(model).__module__.startswith("keras.") and _is_keras_own(parts)):

@@ -52,6 +52,8 @@ def run_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lam
         keras.callbacks.TerminateOnNaN(),
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: tell(rows[-1])),
     ]
+    if job.schedule is not None:
+        callbacks.append(keras.callbacks.LearningRateScheduler(job.schedule))
     if job.end is not None:  # before the best weights are put back
         callbacks.append(Checkpoint(job.end, [], rows, only_after=job.last_epoch))
     epochs.fit(

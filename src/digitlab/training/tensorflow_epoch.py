@@ -18,6 +18,7 @@ import digitlab.model.backend  # noqa: F401 - before TensorFlow, whose start-up 
 import tensorflow as tf
 # isort: on
 
+from digitlab.config import Distortion
 from digitlab.runs import available_cores
 from digitlab.training.distortion import distort
 
@@ -80,7 +81,7 @@ def _plain(dataset: Any) -> Any:
     return dataset.with_options(options)
 
 
-def make_train_step(model: Any, batch_size: int, distortion: float = 0.0) -> Callable[[Any], Logs]:
+def make_train_step(model: Any, batch_size: int, distortion: Distortion) -> Callable[[Any], Logs]:
     """A ``train_step`` that trains on one whole epoch.
 
     The loop over whole batches is compiled. The last, smaller batch, if there is one, is an ordinary step
@@ -89,14 +90,14 @@ def make_train_step(model: Any, batch_size: int, distortion: float = 0.0) -> Cal
     Args:
         model: Compiled; its loss, metrics and optimizer are used through Keras' own methods.
         batch_size: Images per update. The last update of an epoch takes what is left over.
-        distortion: How strongly each image is bent anew each time; 0 takes it as it is.
+        distortion: How each image is changed anew each time.
     """
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
     def whole_batches(arrays: tuple[Any, ...], order: Any, key: Any) -> None:
         def one_batch(step: Any) -> Any:
             batch = _take(arrays, tf.slice(order, [step * batch_size], [batch_size]))
-            _update(model, _distorted(batch, distortion, key, step))
+            _update(model, distorted(batch, distortion, key, step))
             return step + 1
 
         steps = int(order.shape[0]) // batch_size
@@ -111,7 +112,7 @@ def make_train_step(model: Any, batch_size: int, distortion: float = 0.0) -> Cal
             whole_batches(arrays, order[:whole], key)
         if left_over:
             batch = _take(arrays, order[whole:])
-            _update(model, _distorted(batch, distortion, key, tf.constant(whole // batch_size)))
+            _update(model, distorted(batch, distortion, key, tf.constant(whole // batch_size)))
         return dict(model.get_metrics_result())
 
     return train_step
@@ -203,9 +204,16 @@ def _take(arrays: tuple[Any, ...], indices: Any) -> tuple[Any, ...]:
     return tuple(tf.gather(array, indices) for array in arrays)
 
 
-def _distorted(batch: tuple[Any, ...], strength: float, key: Any, step: Any) -> tuple[Any, ...]:
-    """The batch with its images bent, by amounts that are a pure function of (seed, epoch, step)."""
-    if not strength:
+def distorted(batch: tuple[Any, ...], distortion: Distortion, key: Any, step: Any) -> tuple[Any, ...]:
+    """A batch with its images changed, by amounts that are a pure function of (seed, epoch, step).
+
+    Args:
+        batch: Images [n, 28, 28], and what goes with them.
+        distortion: How they are changed.
+        key: Seed and epoch, int32 [2].
+        step: Which batch of the epoch.
+    """
+    if not distortion:
         return batch
     of_step = tf.random.experimental.stateless_fold_in(key, step)
 
@@ -213,7 +221,7 @@ def _distorted(batch: tuple[Any, ...], strength: float, key: Any, step: Any) -> 
         seed = tf.random.experimental.stateless_fold_in(of_step, index)
         return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
 
-    return (distort(tf.cast(batch[0], tf.float32), strength, uniform), *batch[1:])
+    return (distort(tf.cast(batch[0], tf.float32), distortion, uniform), *batch[1:])
 
 
 def _update(model: Any, arrays: tuple[Any, ...]) -> Any:

@@ -23,9 +23,11 @@ from digitlab.training import tensorflow_epoch as adapter
 from digitlab.training.callbacks import BestModel, Progress, Recorder, Reporter, save_model
 from digitlab.training.checkpoint import Checkpoint
 from digitlab.training.compiled_epochs import CompiledEpochs
+from digitlab.training.examples import write_examples
 from digitlab.training.held_out import hold_out, one_hot
 from digitlab.training.record import begin_record
 from digitlab.training.run import Run
+from digitlab.training.schedule import schedule_of
 
 
 def train(
@@ -88,6 +90,8 @@ def train_in(
     started = time.perf_counter()
     run = _fit(split, config, folder, record["machine"]["threads"], callbacks, progress)
     save_model(run.model, folder / "model.keras")
+    if config.distortions:
+        write_examples(folder, split, config)
     stage = {"status": "finished", "duration_s": round(earlier + time.perf_counter() - started, 3)}
     folder.update_record(
         status="finished" if last_stage else "running",
@@ -115,7 +119,7 @@ def _fit(
 
     history: list[dict[str, float]] = []
     best = BestModel(folder / "checkpoints" / "best.keras" if folder else None)
-    callbacks = [Recorder(history, folder), best, *_stopping(config), *_tensorboard(folder), *extra]
+    callbacks = [*_schedule(config), Recorder(history, folder), best, *_stopping(config), *_tensorboard(folder), *extra]
     if progress is not None:
         callbacks.append(Reporter(progress, history, best, config.epochs))
     checkpoint = None
@@ -128,7 +132,7 @@ def _fit(
 
     done = checkpoint.epochs_done if checkpoint else 0
     last = done if checkpoint and checkpoint.finished else config.epochs
-    CompiledEpochs(model, batch_size=config.batch_size, distortion=config.distortion).fit(
+    CompiledEpochs(model, batch_size=config.batch_size, distortion=config.distortions).fit(
         fitted.images,
         one_hot(fitted),
         epochs=last,
@@ -145,6 +149,11 @@ def _stopping(config: TrainConfig) -> list[Any]:
     if not config.stops_early:
         return []
     return [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True, mode="min")]
+
+
+def _schedule(config: TrainConfig) -> list[Any]:
+    schedule = schedule_of(config)
+    return [] if schedule is None else [keras.callbacks.LearningRateScheduler(schedule)]
 
 
 def _tensorboard(folder: RunFolder | None) -> list[Any]:

@@ -20,7 +20,8 @@ class SearchConfig:
         iterations: How often all brackets are gone through.
         finalists: How many of the best are trained again before a winner is named.
         finalist_seeds: Over how many seeds each.
-        base: Everything about a network that is not searched, and the seed of the whole.
+        base: Everything about a network that is not searched, and the seed of the whole. Trials train at a
+            constant rate, which a rung can go on with; finalists by the base's schedule.
 
     Raises:
         ConfigError: A value of the wrong type or outside its range.
@@ -51,6 +52,12 @@ class SearchConfig:
             raise ConfigError(
                 "validation_fraction: a search chooses on held-out images, and got 0",
                 hint="leave it at 0.1",
+            )
+
+        if self.base.averaging:
+            raise ConfigError(
+                f"averaging: a search scores epochs as they end, and got averaging {self.base.averaging:g}",
+                hint="set averaging = 0",
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from digitlab.lanes.lanes import Ended, Lanes
 from digitlab.model.blueprint import Blueprint
 from digitlab.runs import write_text
 from digitlab.training.job import Row, TrainJob
+from digitlab.training.schedule import schedule_of
 
 SEARCHED = ("hidden_units", "learning_rate", "batch_size", "dropout", "distortion", "weight_decay")
 
@@ -201,7 +202,8 @@ def _job(config: TrainConfig, num_classes: int, folder: Path, rank: int) -> Trai
         weights=weights_path(folder, rank, config.seed),
         monitor="val_loss",
         mode="min",
-        distortion=config.distortion,
+        distortion=config.distortions,
+        schedule=schedule_of(config),
         patience=config.patience or None,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from digitlab.config import Distortion
 from digitlab.errors import RunError, UsageError
 from digitlab.lanes.lanes import Ended, Lanes, Progressed
 from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, write_text
@@ -186,10 +187,10 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         lanes.give(number, job)
         self._tell()
 
-    def _distortion(self, hyperparameters: Any) -> float:
+    def _distortion(self, hyperparameters: Any) -> Distortion:
         if hasattr(self.hypermodel, "config_for"):
-            return float(self.hypermodel.config_for(hyperparameters).distortion)
-        return float(hyperparameters.values.get("distortion", 0.0))
+            return self.hypermodel.config_for(hyperparameters).distortions  # type: ignore[no-any-return]
+        return Distortion(bend=float(hyperparameters.values.get("distortion", 0.0)))
 
     def _builder(self, hyperparameters: Any) -> Builder:
         """What builds a trial's network in a lane."""

@@ -1,0 +1,53 @@
+"""What one would ship: the winner's widths, trained by a recipe of today, beside what the search found."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digitlab.config import TrainConfig
+from digitlab.data import Dataset
+from digitlab.evaluation import compare_probabilities
+from digitlab.runs import RunFolder
+from digitlab.study.stages import summarise
+from digitlab.study.train import train_and_report
+
+if TYPE_CHECKING:
+    from digitlab.training.callbacks import Progress
+
+# A run folder of its own within the study's.
+FOLDER = "recommended"
+
+
+def recommend(folder: RunFolder, dataset: Dataset, recipe: TrainConfig, progress: Progress | None) -> dict[str, Any]:
+    """Train a study's winning widths by `recipe`, in a run of its own; gone on with where it had stopped.
+
+    Nothing is chosen here: widths come from the search, all else from the recipe.
+
+    Returns:
+        What run.json keeps under ``recommended``: the run's summary, ``run`` and ``report`` relative to the
+        study's folder, and ``comparison``, it beside the winner on the same test images.
+    """
+    winner = folder.read_record()["config"]
+    config = recipe.replace(hidden_units=winner["hidden_units"], seed=winner["seed"])
+    own = RunFolder(folder / FOLDER)
+    if not (own.exists() and own.read_record()["status"] == "finished"):
+        train_and_report(dataset, config, own.path, progress=progress)
+    comparison = compare_probabilities(*_test_predictions(own, folder))
+    return {
+        **summarise(own),
+        "run": FOLDER,
+        "report": f"{FOLDER}/report.html",
+        "comparison": dataclasses.asdict(comparison),
+    }
+
+
+def _test_predictions(a: RunFolder, b: RunFolder) -> tuple[Any, Any, Any]:
+    """Labels and both runs' probabilities of the test images."""
+    found = []
+    for folder in (a, b):
+        with np.load(folder / "predictions.npz", allow_pickle=False) as archive:
+            found.append((archive["test_labels"], archive["test_probabilities"]))
+    return found[0][0], found[0][1], found[1][1]
