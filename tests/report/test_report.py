@@ -52,6 +52,15 @@ def test_every_figure_is_a_png_and_an_svg_of_its_own(demo):
         assert grey.std() > 5, f"{file.name} is blank"
 
 
+def test_where_nothing_was_held_out_it_says_so_and_speaks_of_no_gap(tmp_path):
+    make_run(tmp_path, ("a", "b"))
+    folder = RunFolder(tmp_path)
+    folder.update_record(dataset={**folder.read_record()["dataset"], "validation": 0})
+    text = text_of(write_report(tmp_path).read_text())
+    assert "54,000 to train on, none to validate on" in text
+    assert "overfitting" not in text
+
+
 def test_a_hundred_forms_of_one_image_are_drawn_behind_it(tmp_path):
     make_run(tmp_path, ("a", "b"))
     forms = np.zeros((100, 28, 28), np.uint8)
