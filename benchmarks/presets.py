@@ -10,7 +10,6 @@ rewrites the section "Presets" of RESULTS.md.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import subprocess
 import sys
@@ -21,9 +20,10 @@ from pathlib import Path
 import digitlab
 from digitlab.runs import RunFolder
 from results import machine_line, spread, write_section
+from rows import Rows, read_rows, write_rows
 
 ROWS = Path(__file__).with_suffix(".csv")
-COLUMNS = ("preset", "seed", "seconds", "accuracy", "loss", "calibration_error", "n", "parameters")
+KEYS = ("preset", "seed")
 
 
 def measure(preset: str, data: str, seed: int) -> dict[str, float]:
@@ -49,25 +49,6 @@ def measure(preset: str, data: str, seed: int) -> dict[str, float]:
     }
 
 
-def read_rows() -> dict[tuple[str, int], dict[str, float]]:
-    """The trainings of earlier runs, by preset and seed."""
-    if not ROWS.exists():
-        return {}
-    with ROWS.open(newline="", encoding="utf-8") as file:
-        return {
-            (row["preset"], int(row["seed"])): {name: float(row[name]) for name in COLUMNS[2:]}
-            for row in csv.DictReader(file)
-        }
-
-
-def write_rows(rows: dict[tuple[str, int], dict[str, float]]) -> None:
-    """Keep them."""
-    with ROWS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({"preset": preset, "seed": seed, **row} for (preset, seed), row in sorted(rows.items()))
-
-
 def main() -> None:
     """Measure what is not there yet, and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -75,17 +56,17 @@ def main() -> None:
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
-    rows = read_rows()
+    rows = read_rows(ROWS, KEYS)
     for preset in options.presets:
         for seed in range(options.seeds):
-            if (preset, seed) not in rows:
-                rows[preset, seed] = measure(preset, options.data, seed)
-                write_rows(rows)
-                print(preset, seed, rows[preset, seed], file=sys.stderr)
+            if (preset, str(seed)) not in rows:
+                rows[preset, str(seed)] = measure(preset, options.data, seed)
+                write_rows(ROWS, KEYS, rows)
+                print(preset, seed, rows[preset, str(seed)], file=sys.stderr)
     write_section("Presets", words(rows))
 
 
-def words(rows: dict[tuple[str, int], dict[str, float]]) -> str:
+def words(rows: Rows) -> str:
     """The section."""
     lines = []
     for preset in sorted({preset for preset, _ in rows}):

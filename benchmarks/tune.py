@@ -10,7 +10,6 @@ tune.csv, and one that is there is not run again: remove the file to measure ane
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -19,11 +18,12 @@ import sys
 from pathlib import Path
 
 from results import machine_line, spread, write_section
+from rows import read_rows, write_rows
 
 PEERS = {"digitlab": "our_search.py", "KerasTuner, stock": "stock_search.py"}
 OURS, STOCK = PEERS
 ROWS = Path(__file__).with_suffix(".csv")
-COLUMNS = ("seed", "name", "search_s", "from_start_s", "trials", "epochs", "validation_accuracy")
+KEYS = ("seed", "name")
 
 
 def search(script: str, data: str, seed: int) -> dict[str, float]:
@@ -36,39 +36,20 @@ def search(script: str, data: str, seed: int) -> dict[str, float]:
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def read_rows() -> dict[tuple[int, str], dict[str, float]]:
-    """The searches of earlier runs, by seed and name."""
-    if not ROWS.exists():
-        return {}
-    with ROWS.open(newline="", encoding="utf-8") as file:
-        return {
-            (int(row["seed"]), row["name"]): {name: float(row[name]) for name in COLUMNS[2:]}
-            for row in csv.DictReader(file)
-        }
-
-
-def write_rows(rows: dict[tuple[int, str], dict[str, float]]) -> None:
-    """Keep them."""
-    with ROWS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({"seed": seed, "name": name, **row} for (seed, name), row in sorted(rows.items()))
-
-
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    rows = read_rows()
+    rows = read_rows(ROWS, KEYS)
     for seed in range(options.seeds):  # in turn, so that the machine's drift meets both alike
         for name, script in PEERS.items():
-            if (seed, name) not in rows:
-                rows[seed, name] = search(script, options.data, seed)
-                write_rows(rows)
-                print(f"seed {seed} {name}: {rows[seed, name]}", file=sys.stderr)
-    found = {name: [rows[seed, name] for seed in range(options.seeds)] for name in PEERS}
+            if (str(seed), name) not in rows:
+                rows[str(seed), name] = search(script, options.data, seed)
+                write_rows(ROWS, KEYS, rows)
+                print(f"seed {seed} {name}: {rows[str(seed), name]}", file=sys.stderr)
+    found = {name: [rows[str(seed), name] for seed in range(options.seeds)] for name in PEERS}
     write_section("Search", words(found, options.seeds))
 
 
