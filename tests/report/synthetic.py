@@ -193,7 +193,7 @@ RECOMMENDED = {
     "test": {"accuracy": 0.992, "accuracy_interval": [0.98, 0.997], "loss": 0.03, "n": 500},
     "comparison": {
         "n": 500, "both_right": 480, "only_a": 16, "only_b": 1, "both_wrong": 3, "accuracy_difference": 0.03,
-        "accuracy_interval": [0.0123, 0.0476], "p_value": 0.000275, "loss_difference": -0.1,
+        "accuracy_interval": [0.0123, 0.0476], "p_value": 0.00031, "loss_difference": -0.1,
         "loss_interval": [-0.2, -0.01],
     },
 }  # fmt: skip
