@@ -54,20 +54,8 @@ def study(
         "finalist_seeds": finalist_seeds,
     }
     if resume is not None:
-        given = [
-            preset,
-            config,
-            data,
-            out,
-            overwrite,
-            space,
-            scan_epochs,
-            recommend,
-            seed,
-            *axes.values(),
-            *search.values(),
-        ]
-        options.refuse_beside_resume("study", resume, given)
+        own = [preset, config, data, out, overwrite, space, scan_epochs, recommend, seed]
+        options.refuse_beside_resume("study", resume, [*own, *axes.values(), *search.values()])
         planned, source = study_run.resumed("study", resume)
     else:
         base = options.base_config(preset, config, seed=seed)
@@ -78,20 +66,21 @@ def study(
         source = data or "auto"
     record = study_run.run(planned, source, resume or out or options.new_path("study"), overwrite, lanes)
     if as_json:
-        more = {key: record[key] for key in ("best_epoch", "parameters", "validation", "test", "seeds")}
-        print_json(
-            {
-                **study_run.json_head(record),
-                "epochs": record["search"]["epochs"],
-                "best": record["search"]["best"],
-                **more,
-                "recommended": _recommended(record),
-            }
-        )
+        print_json(_summary(record))
         return
     stderr.print(f"  {record['scan']['sentence']}", markup=False)
     study_run.show_search(record)
     _show_scores(record)
+
+
+def _summary(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **study_run.json_head(record),
+        "epochs": record["search"]["epochs"],
+        "best": record["search"]["best"],
+        **{key: record[key] for key in ("best_epoch", "parameters", "validation", "test", "seeds")},
+        "recommended": _recommended(record),
+    }
 
 
 def _recommended(record: dict[str, Any]) -> dict[str, Any] | None:

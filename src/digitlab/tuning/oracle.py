@@ -162,6 +162,7 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
         return drawn
 
     def _draw_bracket(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
+        """Evenly; where the space has too few new configurations left for that, each by itself."""
         bracket = self._draw_evenly(first, had)
         if len(bracket) == first.trials:
             return bracket
