@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,7 +35,10 @@ def data(tmp_path_factory):
 
 def start(*arguments):
     command = [sys.executable, "-m", "digitlab", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
+    # As from a terminal: TensorFlow, once another test has imported it here, leaves a log level to children.
+    clean = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, text=True, env=clean, preexec_fn=heed_ctrl_c)
 
 
 def heed_ctrl_c():
