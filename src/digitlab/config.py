@@ -26,13 +26,15 @@ class Distortion:
     Args:
         bend: How strongly it is turned, scaled, slanted, shifted and bent; 1 is the usual.
         thickness: How far its strokes are made thinner or thicker; 1 is a pixel on either side.
+        strokes: The share of the 1s that get a hook, and of the 7s that get a bar.
     """
 
     bend: float = 0.0
     thickness: float = 0.0
+    strokes: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.bend > 0 or self.thickness > 0
+        return self.bend > 0 or self.thickness > 0 or self.strokes > 0
 
 
 UNDISTORTED = Distortion()
@@ -56,6 +58,8 @@ class TrainConfig:
             it; 0 takes it as it is, 1 is the usual.
         thickness: How far, at most, strokes are made thinner or thicker anew in every epoch; 1 is a pixel on
             either side.
+        strokes: The share of the 1s that get a hook, half of them a foot too, and of the 7s that get a bar, anew
+            in every epoch; for classes called 0 to 9 alone.
         batch_normalization: Whether each hidden layer is normalised over the batch (Ioffe, Szegedy 2015); the
             exported network has it folded into its weights.
         schedule: What becomes of the learning rate: ``"constant"``, or ``"cosine"``, which rises over the first
@@ -65,6 +69,11 @@ class TrainConfig:
         label_smoothing: Share of each label that is spread over all classes (Szegedy et al. 2016).
         weight_decay: Share of every weight (biases aside) taken off per unit of learning rate and update
             (Loshchilov, Hutter 2019); 0 takes off none.
+        teacher: A run folder or a ``.keras`` file whose network's answers to each image, as it is bent, become a part
+            of the image's label (Hinton, Vinyals, Dean 2015); empty for none.
+        distillation: The share of each label that is the teacher's; above 0 where there is a teacher.
+        members: Networks that are trained, each from a seed of its own, and whose probabilities are averaged; 1 for
+            a single network. More than one want a patience of 0.
         seed: Decides the validation split, the initial weights, every epoch's order, what dropout silences
             and how images are bent.
 
@@ -82,11 +91,15 @@ class TrainConfig:
     dropout: float = 0.0
     distortion: float = 0.0
     thickness: float = 0.0
+    strokes: float = 0.0
     batch_normalization: bool = False
     schedule: str = "constant"
     averaging: float = 0.0
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
+    teacher: str = ""
+    distillation: float = 0.0
+    members: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -98,21 +111,36 @@ class TrainConfig:
         _check_number("dropout", self.dropout, at_least=0.0, to=0.95)
         _check_number("distortion", self.distortion, at_least=0.0, to=5.0)
         _check_number("thickness", self.thickness, at_least=0.0, to=1.0)
+        _check_number("strokes", self.strokes, at_least=0.0, to=1.0)
         _check_number("averaging", self.averaging, at_least=0.0, to=0.999999)
         _check_number("label_smoothing", self.label_smoothing, at_least=0.0, to=0.9)
         _check_number("weight_decay", self.weight_decay, at_least=0.0, to=100.0)
+        _check_number("distillation", self.distillation, at_least=0.0, to=1.0)
         _check_count("batch_size", self.batch_size, 1, 1_000_000)
         _check_count("epochs", self.epochs, 1, 100_000)
         _check_count("patience", self.patience, 0, 100_000)
+        _check_count("members", self.members, 1, 1000)
         _check_count("seed", self.seed, 0, 2**31 - 1)
         if type(self.batch_normalization) is not bool:
             raise _wrong("batch_normalization", "true or false", self.batch_normalization)
         if self.schedule not in SCHEDULES:
             raise _wrong("schedule", " or ".join(map(repr, SCHEDULES)), self.schedule)
+        if type(self.teacher) is not str or bool(self.teacher) != (self.distillation > 0):
+            raise ConfigError(
+                f"expected a teacher and a share of the labels for it, got teacher = {self.teacher!r} and "
+                f"distillation = {self.distillation:g}",
+                hint="set both, such as distillation = 0.5, or neither",
+            )
         if self.averaging and self.stops_early:
             raise ConfigError(
                 "averaging keeps the average of all epochs, and patience would choose one of them",
                 hint="set patience = 0, or averaging = 0",
+            )
+        if self.members > 1 and self.stops_early:
+            raise ConfigError(
+                f"the {self.members} members of a committee are trained for as many epochs each, and patience would "
+                "choose others for each",
+                hint="set patience = 0, or members = 1",
             )
 
     @property
@@ -123,7 +151,7 @@ class TrainConfig:
     @property
     def distortions(self) -> Distortion:
         """What becomes of each image."""
-        return Distortion(bend=self.distortion, thickness=self.thickness)
+        return Distortion(bend=self.distortion, thickness=self.thickness, strokes=self.strokes)
 
     @property
     def shape(self) -> str:

@@ -27,7 +27,7 @@ def images():
 
 
 def bent(images, strength, uniform):
-    return keras.ops.convert_to_numpy(distort(images, Distortion(bend=strength), uniform))
+    return keras.ops.convert_to_numpy(distort(images, None, Distortion(bend=strength), uniform))
 
 
 def test_strength_nought_leaves_every_image_as_it_is(images):
@@ -89,7 +89,7 @@ def test_a_stroke_grows_by_a_share_of_a_pixel_on_either_side_and_shrinks_by_it()
 
     def with_amount(amount):
         constant = lambda index, *shape: np.full(shape, amount, "float32")  # noqa: E731
-        return keras.ops.convert_to_numpy(distort(picture, Distortion(thickness=0.5), constant))[0, 14]
+        return keras.ops.convert_to_numpy(distort(picture, None, Distortion(thickness=0.5), constant))[0, 14]
 
     np.testing.assert_allclose(with_amount(1.0)[10:18], [0, 100, 200, 200, 200, 200, 100, 0])
     np.testing.assert_allclose(with_amount(-1.0)[10:18], [0, 0, 100, 200, 200, 100, 0, 0])

@@ -38,6 +38,7 @@ def train(
     thickness: Annotated[
         float | None, typer.Option(help="How far strokes are made thinner or thicker in every epoch, in pixels.")
     ] = None,
+    strokes: Annotated[float | None, typer.Option(help="Share of 1s given a hook and of 7s given a bar.")] = None,
     batch_normalization: Annotated[
         bool | None, typer.Option(help="Normalise each hidden layer over the batch.")
     ] = None,
@@ -45,6 +46,11 @@ def train(
     averaging: Annotated[float | None, typer.Option(help="Decay of the average of the weights; 0: none.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Share of each label spread over all classes.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Run folder or .keras file whose answers become a part of the labels.")
+    ] = None,
+    distillation: Annotated[float | None, typer.Option(help="The teacher's share of each label.")] = None,
+    members: Annotated[int | None, typer.Option(help="Networks trained and averaged; 1: a single one.")] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -59,11 +65,15 @@ def train(
         "dropout": dropout,
         "distortion": distortion,
         "thickness": thickness,
+        "strokes": strokes,
         "batch_normalization": batch_normalization,
         "schedule": schedule,
         "averaging": averaging,
         "label_smoothing": label_smoothing,
         "weight_decay": weight_decay,
+        "teacher": teacher,
+        "distillation": distillation,
+        "members": members,
         "seed": seed,
     }
     if resume is not None:
@@ -154,4 +164,5 @@ def _parse_widths(text: str) -> tuple[int, ...]:
 
 def _shape(config: TrainConfig, num_classes: int) -> str:
     widths = "-".join(str(units) for units in (784, *config.hidden_units, num_classes))
-    return f"{widths}, learning rate {config.learning_rate:g}, batch {config.batch_size}, seed {config.seed}"
+    committee = f"{config.members} times " if config.members > 1 else ""
+    return f"{committee}{widths}, learning rate {config.learning_rate:g}, batch {config.batch_size}, seed {config.seed}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,26 @@ def build_mlp(config: TrainConfig, num_classes: int) -> Any:
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
         metrics=["accuracy"],
     )
+    return model
+
+
+def average_networks(members: Sequence[Any]) -> Any:
+    """A plain Functional network that gives the mean of its members' probabilities.
+
+    Args:
+        members: Networks from 28x28 pixels to the same number of probabilities. They become layers of it, called
+            ``member_1``, ``member_2``, ...
+
+    Returns:
+        The network, compiled to be scored, and with plain gradient descent, whose state fits into its file.
+    """
+    for number, member in enumerate(members, 1):
+        member.name = f"member_{number}"  # a network's layers may not share a name
+    images = keras.Input(IMAGE_SHAPE)
+    averaged = keras.layers.Average(name="probabilities")([member(images) for member in members])
+    model = keras.Model(images, averaged, name="committee")
+    model.compile(optimizer=keras.optimizers.SGD(), loss="categorical_crossentropy", metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

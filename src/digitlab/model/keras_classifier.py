@@ -62,7 +62,9 @@ def load_keras_classifier(path: Path) -> KerasClassifier:
             hint="name a run folder that `digitlab train` finished, or a .keras file",
         )
     try:
-        model = keras.saving.load_model(path, safe_mode=True)
+        # Without loss and optimizer: nobody asks for them, and a network saved before its first update cannot
+        # be read with them.
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise ModelError(
             f"{path}: expected a Keras model file, got: {_first_line(error)}",

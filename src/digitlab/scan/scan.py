@@ -16,7 +16,7 @@ from digitlab.model.blueprint import Blueprint
 from digitlab.runs import available_cores
 from digitlab.scan.result import Rows, ScanResult
 from digitlab.training.held_out import hold_out, one_hot
-from digitlab.training.job import TrainData, TrainJob
+from digitlab.training.job import TrainData, TrainJob, refuse_what_jobs_leave_out
 
 DOCUMENT_RATES = (5e-3, 1e-3, 1e-4)
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 600
@@ -59,11 +59,12 @@ def scan_learning_rates(
         Curve, suggestions and learning curves. No network is kept or changed.
 
     Raises:
-        ConfigError: Rates, steps or epochs are out of their range.
+        ConfigError: Rates, steps or epochs are out of their range, or `config` asks for a committee or a teacher.
         RunError: A training failed.
     """
     config = config or TrainConfig()
     _check(lowest, highest, steps, rates, epochs)
+    refuse_what_jobs_leave_out(config)
     fitted, held_out = hold_out(split, config)
     if rates and held_out is None:
         raise ConfigError("comparing rates needs held-out images, and validation_fraction is 0", hint="use 0.1")

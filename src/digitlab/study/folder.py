@@ -13,7 +13,7 @@ _RUN_FILES = (
     "run.json", "history.csv", "model.keras", "model.onnx", "evaluation.json", "predictions.npz", "report.html",
     "distorted.npz", "scan.csv", "trials.csv",
 )  # fmt: skip
-_RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists", "recommended")
+_RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists", "recommended", "members")
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from digitlab.config import UNDISTORTED, Distortion
 from digitlab.errors import UsageError
 from digitlab.model.backend import keras
 from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.teacher import Teacher
 
 
 class CompiledEpochs:
@@ -31,13 +32,21 @@ class CompiledEpochs:
         model: Compiled and built.
         batch_size: Images per update.
         distortion: How each image, 28x28 pixels, is changed anew in each epoch; by default it is not.
+        teacher: Whose answers become a part of the labels; by default nobody's do.
     """
 
-    def __init__(self, model: Any, *, batch_size: int, distortion: Distortion = UNDISTORTED) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        batch_size: int,
+        distortion: Distortion = UNDISTORTED,
+        teacher: Teacher | None = None,
+    ) -> None:
         self.model = model
         self.batch_size = batch_size
         self._steps = {
-            "train_step": adapter.make_train_step(model, batch_size, distortion),
+            "train_step": adapter.make_train_step(model, batch_size, distortion, teacher),
             "test_step": adapter.make_test_step(model),
         }
         self._programs: dict[str, Any] = {"train_function": None, "test_function": None}

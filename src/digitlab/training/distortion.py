@@ -15,6 +15,7 @@ import numpy.typing as npt
 from digitlab.config import Distortion
 from digitlab.data.split import IMAGE_SIDE
 from digitlab.model.backend import keras
+from digitlab.training.strokes import add_strokes
 
 Tensor = Any
 Uniform = Callable[..., Tensor]
@@ -27,11 +28,12 @@ ELASTIC_WIDTH, ELASTIC_HEIGHT, ELASTIC_POINTS = 5.5, 1.07, 8
 CENTRE = (IMAGE_SIDE - 1) / 2
 
 
-def distort(images: Tensor, distortion: Distortion, uniform: Uniform) -> Tensor:
-    """Change each image by an amount of its own: turn, scale, slant, shift, bend; thinner or thicker strokes.
+def distort(images: Tensor, labels: Tensor, distortion: Distortion, uniform: Uniform) -> Tensor:
+    """Change each image by an amount of its own: turn, scale, slant, shift, bend; other strokes, thinner or thicker.
 
     Args:
         images: float32 [n, 28, 28], 0 to 255; what lies outside is 0.
+        labels: One-hot [n, k]; read only where strokes are added.
         distortion: How strongly; every amount is drawn evenly up to it.
         uniform: ``uniform(index, *shape)`` gives float32 numbers from -1 to 1, others for another index.
 
@@ -39,8 +41,12 @@ def distort(images: Tensor, distortion: Distortion, uniform: Uniform) -> Tensor:
         float32 [n, 28, 28], read from the originals bilinearly.
     """
     count = int(images.shape[0])
+    if distortion.strokes:
+        images = add_strokes(images, labels, distortion.strokes, uniform)
     if distortion.thickness:
         images = _thicken(images, uniform(2, count, 1, 1) * distortion.thickness)
+    if distortion.strokes or distortion.thickness:
+        images = _settled(images)
     if distortion.bend:
         images = _read(images, *_where_to_read(count, distortion.bend, uniform))
     return images
@@ -80,10 +86,15 @@ def _thicken(images: Tensor, amounts: Tensor) -> Tensor:
     """Strokes a share of a pixel thicker on either side, or thinner where the amount, [n, 1, 1], is below 0."""
     ops = keras.ops
     thick, thin = _over_neighbours(images, ops.maximum), _over_neighbours(images, ops.minimum)
-    changed = images + ops.relu(amounts) * (thick - images) - ops.relu(-amounts) * (images - thin)
-    # A product with the identity: XLA would else work out each neighbourhood anew for every pixel read from it,
-    # which takes four times as long.
-    return ops.einsum("bij,jk->bik", changed, np.eye(IMAGE_SIDE, dtype=np.float32))
+    return images + ops.relu(amounts) * (thick - images) - ops.relu(-amounts) * (images - thin)
+
+
+def _settled(images: Tensor) -> Tensor:
+    """The images as they are, worked out once: a product with the identity.
+
+    XLA would else work out strokes and neighbourhoods anew for every pixel read from them, four times as long.
+    """
+    return keras.ops.einsum("bij,jk->bik", images, np.eye(IMAGE_SIDE, dtype=np.float32))
 
 
 def _over_neighbours(images: Tensor, fold: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

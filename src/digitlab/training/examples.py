@@ -9,20 +9,29 @@ from digitlab.data.split import Images, Split
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder, atomic_path
 from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.held_out import one_hot
+from digitlab.training.strokes import SEVEN
 
 EXAMPLES = 100
 
 
 def write_examples(folder: RunFolder, split: Split, config: TrainConfig) -> None:
-    """Write distorted.npz: the training split's first image, and a hundred forms that a training gives it."""
-    original = split.images[0]
+    """Write distorted.npz: one training image, and a hundred forms that a training gives it."""
+    index = _most_telling(split, config)
     with atomic_path(folder / "distorted.npz") as temporary:
-        np.savez_compressed(temporary, original=original, distorted=distort_often(original, config))
+        np.savez_compressed(temporary, original=split.images[index], distorted=distort_often(split, index, config))
 
 
-def distort_often(image: Images, config: TrainConfig, count: int = EXAMPLES) -> Images:
+def distort_often(split: Split, index: int, config: TrainConfig, count: int = EXAMPLES) -> Images:
     """`count` forms of one image, uint8 [count, 28, 28]."""
-    batch = np.broadcast_to(image, (count, *image.shape)).copy()
+    images, labels = (np.repeat(array[index : index + 1], count, axis=0) for array in (split.images, one_hot(split)))
     key = np.array([config.seed, 0], dtype=np.int32)
-    (changed,) = adapter.distorted((batch,), config.distortions, key, 0)
+    changed, _ = adapter.distorted((images, labels), config.distortions, key, 0)
     return np.asarray(np.rint(keras.ops.convert_to_numpy(changed)).clip(0, 255), dtype=np.uint8)
+
+
+def _most_telling(split: Split, config: TrainConfig) -> int:
+    """The first image; the first 7 where strokes are added, since few others get any."""
+    if not config.strokes:
+        return 0
+    return int(np.argmax(split.labels == SEVEN))

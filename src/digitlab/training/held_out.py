@@ -6,12 +6,22 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.config import TrainConfig
-from digitlab.data.split import Split
+from digitlab.data.split import DIGIT_NAMES, Split
 from digitlab.data.splits import stratified_split
+from digitlab.errors import UsageError
 
 
 def hold_out(split: Split, config: TrainConfig) -> tuple[Split, Split | None]:
-    """The parts to train on and to choose the epoch on; the same for the same split and seed."""
+    """The parts to train on and to choose the epoch on; the same for the same split and seed.
+
+    Raises:
+        UsageError: The configuration adds the strokes of digits, and the classes are others.
+    """
+    if config.strokes and split.class_names != DIGIT_NAMES:
+        raise UsageError(
+            f"strokes: expected the ten digits, got the classes {', '.join(split.class_names[:3])}, …",
+            hint="hooks and bars belong to digits; set strokes = 0",
+        )
     if config.validation_fraction == 0:
         return split, None
     return stratified_split(split, config.validation_fraction, config.seed)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from digitlab.config import UNDISTORTED, Distortion
+from digitlab.config import UNDISTORTED, Distortion, TrainConfig
+from digitlab.errors import ConfigError
 
 Row = dict[str, float]  # an epoch's, with the columns of history.csv
 
@@ -71,3 +72,13 @@ class TrainJob:
     distortion: Distortion = UNDISTORTED
     schedule: Callable[[int], float] | None = None
     patience: int | None = None
+
+
+def refuse_what_jobs_leave_out(config: TrainConfig) -> None:
+    """Raise `ConfigError` where `config` asks for what no job does: a committee, or a teacher."""
+    if config.members > 1 or config.teacher:
+        came = f"{config.members} members" if config.members > 1 else f"the teacher {config.teacher}"
+        raise ConfigError(
+            f"expected a single network that learns from its labels, got {came}",
+            hint="scan and search single networks; only `digitlab train` knows committees and teachers",
+        )

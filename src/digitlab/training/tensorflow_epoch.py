@@ -21,6 +21,7 @@ import tensorflow as tf
 from digitlab.config import Distortion
 from digitlab.runs import available_cores
 from digitlab.training.distortion import distort
+from digitlab.training.teacher import Teacher
 
 Logs = dict[str, Any]
 Orders = Callable[[int], npt.NDArray[np.int32]]
@@ -81,7 +82,9 @@ def _plain(dataset: Any) -> Any:
     return dataset.with_options(options)
 
 
-def make_train_step(model: Any, batch_size: int, distortion: Distortion) -> Callable[[Any], Logs]:
+def make_train_step(
+    model: Any, batch_size: int, distortion: Distortion, teacher: Teacher | None = None
+) -> Callable[[Any], Logs]:
     """A ``train_step`` that trains on one whole epoch.
 
     The loop over whole batches is compiled. The last, smaller batch, if there is one, is an ordinary step
@@ -91,13 +94,18 @@ def make_train_step(model: Any, batch_size: int, distortion: Distortion) -> Call
         model: Compiled; its loss, metrics and optimizer are used through Keras' own methods.
         batch_size: Images per update. The last update of an epoch takes what is left over.
         distortion: How each image is changed anew each time.
+        teacher: Whose answers to the changed images become a part of their labels.
     """
+
+    def prepared(batch: tuple[Any, ...], key: Any, step: Any) -> tuple[Any, ...]:
+        batch = distorted(batch, distortion, key, step)
+        return teacher(batch) if teacher else batch
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
     def whole_batches(arrays: tuple[Any, ...], order: Any, key: Any) -> None:
         def one_batch(step: Any) -> Any:
             batch = _take(arrays, tf.slice(order, [step * batch_size], [batch_size]))
-            _update(model, distorted(batch, distortion, key, step))
+            _update(model, prepared(batch, key, step))
             return step + 1
 
         steps = int(order.shape[0]) // batch_size
@@ -112,7 +120,7 @@ def make_train_step(model: Any, batch_size: int, distortion: Distortion) -> Call
             whole_batches(arrays, order[:whole], key)
         if left_over:
             batch = _take(arrays, order[whole:])
-            _update(model, distorted(batch, distortion, key, tf.constant(whole // batch_size)))
+            _update(model, prepared(batch, key, tf.constant(whole // batch_size)))
         return dict(model.get_metrics_result())
 
     return train_step
@@ -208,7 +216,7 @@ def distorted(batch: tuple[Any, ...], distortion: Distortion, key: Any, step: An
     """A batch with its images changed, by amounts that are a pure function of (seed, epoch, step).
 
     Args:
-        batch: Images [n, 28, 28], and what goes with them.
+        batch: Images [n, 28, 28], labels, and what goes with them.
         distortion: How they are changed.
         key: Seed and epoch, int32 [2].
         step: Which batch of the epoch.
@@ -221,7 +229,7 @@ def distorted(batch: tuple[Any, ...], distortion: Distortion, key: Any, step: An
         seed = tf.random.experimental.stateless_fold_in(of_step, index)
         return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
 
-    return (distort(tf.cast(batch[0], tf.float32), distortion, uniform), *batch[1:])
+    return (distort(tf.cast(batch[0], tf.float32), batch[1], distortion, uniform), *batch[1:])
 
 
 def _update(model: Any, arrays: tuple[Any, ...]) -> Any:

@@ -1,8 +1,4 @@
-"""`train`: one network, from a split and a configuration to a run.
-
-The story reads from top to bottom: hold out a validation part, build the network, take up a
-checkpoint if there is one, fit, keep the best epoch.
-"""
+"""`train`: from a split and a configuration to a run."""
 
 from __future__ import annotations
 
@@ -15,19 +11,17 @@ from typing import Any
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.errors import RunError
-from digitlab.model.backend import keras
-from digitlab.model.build import build_mlp
 from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, refuse_differences
 from digitlab.training import callback_state
 from digitlab.training import tensorflow_epoch as adapter
-from digitlab.training.callbacks import BestModel, Progress, Recorder, Reporter, save_model
-from digitlab.training.checkpoint import Checkpoint
-from digitlab.training.compiled_epochs import CompiledEpochs
+from digitlab.training.callbacks import Progress, save_model
+from digitlab.training.committee import train_committee
 from digitlab.training.examples import write_examples
-from digitlab.training.held_out import hold_out, one_hot
+from digitlab.training.held_out import hold_out
+from digitlab.training.network import train_network
 from digitlab.training.record import begin_record
 from digitlab.training.run import Run
-from digitlab.training.schedule import schedule_of
+from digitlab.training.teacher import describe_teacher
 
 
 def train(
@@ -38,7 +32,7 @@ def train(
     callbacks: Sequence[Any] = (),
     progress: Progress | None = None,
 ) -> Run:
-    """Train one network.
+    """Train one network, or the members of a committee.
 
     Args:
         split: The training split. There is no argument through which test images could come in.
@@ -110,62 +104,15 @@ def _fit(
     config: TrainConfig,
     folder: RunFolder | None,
     threads: int,
-    extra: Sequence[Any],
+    callbacks: Sequence[Any],
     progress: Progress | None,
 ) -> Run:
     _fix_threads(threads, folder)
-    fitted, validation = hold_out(split, config)
-    model = build_mlp(config, split.num_classes)
-
-    history: list[dict[str, float]] = []
-    best = BestModel(folder / "checkpoints" / "best.keras" if folder else None)
-    callbacks = [*_schedule(config), Recorder(history, folder), best, *_stopping(config), *_tensorboard(folder), *extra]
-    if progress is not None:
-        callbacks.append(Reporter(progress, history, best, config.epochs))
-    checkpoint = None
     if folder is not None:
-        _warn_of_forgetful(extra)
-        checkpoint = Checkpoint(folder / "checkpoints" / "state.npz", callbacks, history)
-        checkpoint.restore(model)
-        folder.write_history(history)
-        callbacks.append(checkpoint)
-
-    done = checkpoint.epochs_done if checkpoint else 0
-    last = done if checkpoint and checkpoint.finished else config.epochs
-    CompiledEpochs(model, batch_size=config.batch_size, distortion=config.distortions).fit(
-        fitted.images,
-        one_hot(fitted),
-        epochs=last,
-        initial_epoch=done,
-        seed=config.seed,
-        validation_data=None if validation is None else (validation.images, one_hot(validation)),
-        callbacks=callbacks,
-    )
-    kept = best.best_epoch if config.stops_early and best.best_epoch else len(history)
-    return Run(model, config, history, kept, _why(config, len(history)), validation, folder.path if folder else None)
-
-
-def _stopping(config: TrainConfig) -> list[Any]:
-    if not config.stops_early:
-        return []
-    return [keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True, mode="min")]
-
-
-def _schedule(config: TrainConfig) -> list[Any]:
-    schedule = schedule_of(config)
-    return [] if schedule is None else [keras.callbacks.LearningRateScheduler(schedule)]
-
-
-def _tensorboard(folder: RunFolder | None) -> list[Any]:
-    if folder is None:
-        return []
-    return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
-
-
-def _why(config: TrainConfig, epochs: int) -> str:
-    if config.stops_early and epochs < config.epochs:
-        return f"val_loss had not fallen for {config.patience} epochs"
-    return f"all {epochs} epochs were trained" if epochs == config.epochs else "a callback ended training"
+        _warn_of_forgetful(callbacks)
+    parts = hold_out(split, config)
+    fit = train_network if config.members == 1 else train_committee
+    return fit(parts, config, folder, callbacks=callbacks, progress=progress)
 
 
 def _fix_threads(threads: int, folder: RunFolder | None) -> None:
@@ -192,7 +139,7 @@ def _open_record(folder: RunFolder, split: Split, config: TrainConfig, about: di
     if folder.exists():
         return _check_same_run(folder, split, config)
     threads = adapter.use_threads(available_cores())
-    return begin_record(folder, "train", split, config, about=about, threads=threads)
+    return begin_record(folder, "train", split, config, about=about, threads=threads, teacher=describe_teacher(config))
 
 
 def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dict[str, Any]:
@@ -204,6 +151,7 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
         )
     asked = {
         "configuration": (record["config"], config.to_dict()),
+        "teacher": (record.get("teacher"), describe_teacher(config)),
         "training data": (record["dataset"]["train_fingerprint"], split.fingerprint),
         "software": (deciding_versions(record["versions"]), deciding_versions(describe_versions())),
     }

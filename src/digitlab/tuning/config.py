@@ -8,6 +8,7 @@ from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.errors import ConfigError
+from digitlab.training.job import refuse_what_jobs_leave_out
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class SearchConfig:
                 f"averaging: a search scores epochs as they end, and got averaging {self.base.averaging:g}",
                 hint="set averaging = 0",
             )
+        refuse_what_jobs_leave_out(self.base)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

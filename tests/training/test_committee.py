@@ -1,0 +1,115 @@
+"""A committee is several networks, each as it would be alone, and the mean of what they say."""
+
+import json
+
+import numpy as np
+import pytest
+
+import digitlab
+from digitlab.config import TrainConfig
+from digitlab.data import Split
+from digitlab.errors import ConfigError
+from digitlab.model.backend import keras
+from digitlab.model.keras_classifier import load_keras_classifier
+from digitlab.runs import RunFolder
+from digitlab.training.committee import member_config
+from digitlab.training.train import train
+
+CONFIG = TrainConfig(
+    hidden_units=(6,), batch_size=16, epochs=3, patience=0, members=3, batch_normalization=True, distortion=0.5, seed=4
+)
+
+
+@pytest.fixture(scope="module")
+def split():
+    rng = np.random.default_rng(0)
+    labels = (np.arange(90) % 3).astype(np.uint8)
+    return Split(rng.integers(0, 256, (90, 28, 28), dtype=np.uint8), labels, "noise", ("a", "b", "c"))
+
+
+@pytest.fixture(scope="module")
+def run(split, tmp_path_factory):
+    return train(split, CONFIG, out=tmp_path_factory.mktemp("committee") / "run")
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ends the process's training after so many epochs, counted over all members."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.left = after
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        pass
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_it_says_the_mean_of_what_its_members_say(run, split):
+    alone = [
+        load_keras_classifier(run.path / "members" / str(number) / "model.keras").predict_proba(split.images)
+        for number in (1, 2, 3)
+    ]
+    together = load_keras_classifier(run.path / "model.keras").predict_proba(split.images)
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), atol=1e-6)
+    assert np.abs(alone[0] - alone[1]).max() > 0.01  # they are different networks
+
+
+def test_a_member_is_the_network_that_its_configuration_gives_alone(run, split):
+    from digitlab.training.held_out import hold_out
+    from digitlab.training.network import train_network
+
+    alone = train_network(hold_out(split, CONFIG), member_config(CONFIG, 1), None)
+    member = load_keras_classifier(run.path / "members" / "2" / "model.keras").model
+    for a, b in zip(alone.model.get_weights(), member.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_its_history_is_the_mean_of_theirs_with_the_time_of_all(run):
+    histories = [RunFolder(run.path / "members" / str(n)).read_history() for n in (1, 2, 3)]
+    assert [row["epoch"] for row in run.history] == [1, 2, 3]
+    for epoch, row in enumerate(run.history):
+        assert row["val_loss"] == pytest.approx(np.mean([h[epoch]["val_loss"] for h in histories]))
+        assert row["duration_s"] == pytest.approx(sum(h[epoch]["duration_s"] for h in histories), abs=1e-3)
+
+
+@pytest.mark.parametrize("epochs", [2, 5])
+def test_an_interrupted_one_goes_on_with_the_member_that_it_was_at_and_ends_the_same(split, run, tmp_path, epochs):
+    with pytest.raises(KeyboardInterrupt):
+        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(epochs)])
+    resumed = train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(0)])
+    for a, b in zip(run.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    without_time = [{k: v for k, v in row.items() if k != "duration_s"} for row in resumed.history]
+    assert without_time == [{k: v for k, v in row.items() if k != "duration_s"} for row in run.history]
+
+
+def test_progress_counts_the_epochs_of_all_members_through(split):
+    told = []
+    train(split, CONFIG, progress=told.append)
+    assert [p.epoch for p in told if p.row] == list(range(1, 10))
+    assert {p.epochs for p in told} == {9}
+    assert told[-1].remaining_s == 0
+
+
+def test_it_becomes_one_onnx_file_that_says_the_same(run, split, tmp_path):
+    file = digitlab.export_onnx(run.path, tmp_path / "committee.onnx")
+    expected = load_keras_classifier(run.path / "model.keras").predict_proba(split.images)
+    np.testing.assert_allclose(digitlab.load_classifier(file).predict_proba(split.images), expected, atol=1e-5)
+
+
+def test_its_record_counts_the_weights_of_all(run):
+    record = json.loads((run.path / "run.json").read_text())
+    # 784 x 6, four numbers a unit, 6 x 3 + 3, three times
+    assert record["parameters"] == 3 * (784 * 6 + 4 * 6 + 6 * 3 + 3)
+
+
+def test_early_stopping_is_refused_since_it_would_choose_another_epoch_for_each():
+    with pytest.raises(ConfigError, match="members"):
+        TrainConfig(members=2, patience=3)

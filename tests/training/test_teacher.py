@@ -1,0 +1,87 @@
+"""A student learns from a teacher's answers to the images that it sees itself."""
+
+import numpy as np
+import pytest
+
+from digitlab.config import TrainConfig
+from digitlab.data import Split
+from digitlab.errors import ConfigError, ModelError, RunError
+from digitlab.model.backend import keras
+from digitlab.model.build import build_mlp
+from digitlab.training.compiled_epochs import CompiledEpochs
+from digitlab.training.teacher import Teacher
+from digitlab.training.train import train
+from digitlab.tuning.config import SearchConfig
+
+
+@pytest.fixture(scope="module")
+def split():
+    rng = np.random.default_rng(0)
+    labels = (np.arange(75) % 3).astype(np.uint8)
+    return Split(rng.integers(0, 256, (75, 28, 28), dtype=np.uint8), labels, "noise", ("a", "b", "c"))
+
+
+@pytest.fixture
+def teacher_file(tmp_path):
+    build_mlp(TrainConfig(hidden_units=(7,), seed=9), 3).save(tmp_path / "teacher.keras")
+    return tmp_path / "teacher.keras"
+
+
+def student(**changes):
+    return build_mlp(TrainConfig(hidden_units=(5,), seed=1, **changes), 3)
+
+
+def test_the_students_labels_are_so_much_the_teachers_answers_and_the_rest_their_own(split):
+    teacher = build_mlp(TrainConfig(hidden_units=(7,), seed=9), 3)
+    wanted = np.eye(3, dtype="float32")[split.labels]
+    taught, told = student(), student()
+    CompiledEpochs(taught, batch_size=10, teacher=Teacher(teacher, 0.4)).fit(split.images, wanted, epochs=2)
+    mixed = 0.6 * wanted + 0.4 * teacher.predict(split.images, verbose=0)
+    CompiledEpochs(told, batch_size=10).fit(split.images, mixed, epochs=2)
+    for a, b in zip(taught.get_weights(), told.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_the_teacher_itself_learns_nothing(split):
+    teacher = build_mlp(TrainConfig(hidden_units=(7,), batch_normalization=True, seed=9), 3)
+    before = [w.copy() for w in teacher.get_weights()]
+    wanted = np.eye(3, dtype="float32")[split.labels]
+    CompiledEpochs(student(), batch_size=10, teacher=Teacher(teacher, 1.0)).fit(split.images, wanted, epochs=1)
+    for a, b in zip(before, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_names_its_teacher_and_refuses_to_go_on_under_another(split, teacher_file, tmp_path):
+    config = TrainConfig(hidden_units=(5,), epochs=3, patience=0, teacher=str(teacher_file), distillation=0.5)
+
+    class Interrupt(keras.callbacks.Callback):
+        def get_state(self):
+            return {}
+
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(split, config, out=tmp_path / "run", callbacks=[Interrupt()])
+    build_mlp(TrainConfig(hidden_units=(7,), seed=10), 3).save(teacher_file)
+    with pytest.raises(RunError, match="another teacher"):
+        train(split, config, out=tmp_path / "run")
+
+
+def test_a_teacher_of_other_classes_is_refused(split, tmp_path):
+    build_mlp(TrainConfig(hidden_units=(7,)), 4).save(tmp_path / "four.keras")
+    config = TrainConfig(teacher=str(tmp_path / "four.keras"), distillation=0.5)
+    with pytest.raises(ModelError, match="a teacher of 3 classes, got 4"):
+        train(split, config)
+
+
+@pytest.mark.parametrize(("teacher", "share"), [("runs/a", 0.0), ("", 0.5), (7, 0.5)])
+def test_a_teacher_without_a_share_is_refused_and_a_share_without_a_teacher(teacher, share):
+    with pytest.raises(ConfigError, match="a teacher and a share"):
+        TrainConfig(teacher=teacher, distillation=share)
+
+
+@pytest.mark.parametrize("base", [{"teacher": "runs/a", "distillation": 0.5}, {"members": 2}])
+def test_a_search_refuses_committees_and_teachers(base):
+    with pytest.raises(ConfigError, match="a single network that learns from its labels"):
+        SearchConfig(base=TrainConfig(patience=0, **base))
