@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
-SOURCES := src tests benchmarks
+SOURCES := src tests benchmarks tools
 ARGS   ?=
 
 .DEFAULT_GOAL := help
@@ -53,6 +53,10 @@ bench-search: $(VENV)/.ready-bench ## measure the search beside stock KerasTuner
 .PHONY: bench-presets
 bench-presets: $(VENV)/.ready-train ## train every preset over five seeds and open the test split once each (five minutes)
 	$(BIN)/python benchmarks/presets.py $(ARGS)
+
+.PHONY: model
+model: $(VENV)/.ready-train ## train the network that ships with digitlab, and write its card (ten minutes)
+	$(BIN)/python tools/make_model.py $(ARGS)
 
 .PHONY: clean
 clean: ## remove the environment and what was built; runs stay

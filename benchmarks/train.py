@@ -2,25 +2,22 @@
 
     python benchmarks/train.py [--data mnist] [--seeds 3] [--batch-sizes 32 128]
 
-Leave the machine alone while it runs. It rewrites the section "Training" of RESULTS.md.
+Leave the machine alone while it runs. It rewrites the sections "Training" and "To an accuracy" of RESULTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
+from courses import Ran, reached, run_peer
 from results import machine_line, spread, write_section
+from to_accuracy import measure_to_accuracy
 
 PEERS = {
     "digitlab, compiled epoch": ("compiled_epoch.py", {}),
@@ -30,18 +27,8 @@ PEERS = {
     "PyTorch loop": ("torch_loop.py", {}),
 }
 OURS = next(iter(PEERS))
+EPOCHS_TO_ACCURACY = 25
 WEIGHTS = ((784, 256), (256, 128), (128, 10))
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One peer's process: seconds an epoch, seconds to two accuracies, the whole process."""
-
-    epoch_s: float
-    to_975_s: float | None
-    to_98_s: float | None
-    process_s: float
-    peak_mib: float
 
 
 def epoch_flops(count: int) -> float:
@@ -61,53 +48,28 @@ def matrix_product_rate() -> float:
     return 2 * 2048**3 / statistics.median(durations[3:])
 
 
-def measure(script: str, environment: dict[str, str], options: list[str]) -> Measurement | None:
-    """Run one peer; `None` (and why, on standard error) if it fails."""
-    command = [sys.executable, str(Path(__file__).parent / "peers" / script), *options]
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=errors, env={**os.environ, **environment})
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - started
-        output.seek(0)
-        errors.seek(0)
-        if process.returncode:
-            print(f"{script} failed: {errors.read().decode()[-400:]}", file=sys.stderr)
-            return None
-        course = json.loads(output.read().decode().splitlines()[-1])
-    return Measurement(
-        statistics.median(course["seconds"][1:]),  # the first epoch compiles
-        first_at(course, 0.975),
-        first_at(course, 0.98),
-        seconds,
-        usage.ru_maxrss / 1024,
-    )
+def epoch_seconds(rows: Sequence[Ran]) -> list[float]:
+    """The median epoch of each, without the first one, which compiles."""
+    return [statistics.median(row.seconds[1:]) for row in rows]
 
 
-def first_at(course: dict[str, list[float]], accuracy: float) -> float | None:
-    """Seconds from the start of the script, imports included, to the first epoch of that accuracy."""
-    pairs = zip(course["elapsed"], course["accuracies"], strict=True)
-    return next((elapsed for elapsed, reached in pairs if reached >= accuracy), None)
-
-
-def table(measured: dict[str, list[Measurement]], rate: float) -> str:
+def table(measured: dict[str, list[Ran]], rate: float) -> str:
     """The rows of one batch size."""
     lines = [
         "| | s an epoch | times ours | s to 97.5 % | s to 98 % | whole process, s | peak MiB | share of product rate |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    ours = measured.get(OURS, [])
+    ours = epoch_seconds(measured.get(OURS, []))
     for name, rows in measured.items():
-        epochs = [row.epoch_s for row in rows]
-        ratios = [row.epoch_s / own.epoch_s for row, own in zip(rows, ours, strict=False)]
+        epochs = epoch_seconds(rows)
+        ratios = [theirs / own for theirs, own in zip(epochs, ours, strict=False)]
         share = epoch_flops(54_000) / statistics.median(epochs) / rate
         cells = (
             name,
             spread(epochs),
             spread(ratios, 1),
-            reached([row.to_975_s for row in rows]),
-            reached([row.to_98_s for row in rows]),
+            reached([row.first_at(0.975) for row in rows]),
+            reached([row.first_at(0.98) for row in rows]),
             spread([row.process_s for row in rows], 1),
             spread([row.peak_mib for row in rows], 0),
             f"{100 * share:.0f} %",
@@ -116,37 +78,44 @@ def table(measured: dict[str, list[Measurement]], rate: float) -> str:
     return "\n".join(lines)
 
 
-def reached(seconds: list[float | None]) -> str:
-    """Median of those that got there, and how many did where not all."""
-    there = [s for s in seconds if s is not None]
-    return spread(there, 1) + ("" if len(there) == len(seconds) else f", {len(there)} of {len(seconds)}")
-
-
 def main() -> None:
-    """Measure and write."""
+    """Measure and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sections", nargs="+", choices=("training", "accuracy"), default=["training", "accuracy"])
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 128])
-    parser.add_argument("--most-epochs", type=int, default=8)
+    parser.add_argument("--most-epochs", type=int, default=8, help="of a peer, in the section on training")
     options = parser.parse_args()
+    if "training" in options.sections:
+        measure_training(options)
+    if "accuracy" in options.sections:
+        peers = {name: peer for name, peer in PEERS.items() if name != OURS}
+        measure_to_accuracy(peers, options.data, options.seeds, EPOCHS_TO_ACCURACY)
+
+
+def measure_training(options: argparse.Namespace) -> None:
+    """Measure and write the section "Training"."""
     rates, sections = [matrix_product_rate()], []
     for batch_size in options.batch_sizes:
-        measured: dict[str, list[Measurement]] = {name: [] for name in PEERS}
+        measured: dict[str, list[Ran]] = {name: [] for name in PEERS}
         for seed in range(options.seeds):  # in turn, so that the machine's drift meets all alike
             for name, (script, environment) in PEERS.items():
                 arguments = ["--data", options.data, "--batch-size", str(batch_size), "--seed", str(seed)]
                 arguments += ["--most-epochs", str(options.most_epochs)]
-                if (row := measure(script, environment, arguments)) is not None:
+                if (row := run_peer(script, environment, arguments)) is not None:
                     measured[name].append(row)
-                    print(f"batch {batch_size} seed {seed} {name}: {row}", file=sys.stderr)
+                    print(
+                        f"batch {batch_size} seed {seed} {name}: {epoch_seconds([row])[0]:.3f} s an epoch",
+                        file=sys.stderr,
+                    )
             rates.append(matrix_product_rate())
         rate = statistics.median(rates)
         there = {name: rows for name, rows in measured.items() if rows}
         floor = epoch_flops(54_000) / rate
         sections.append(
             f"Batch {batch_size}; floor of an epoch {floor:.3f} s, ours "
-            f"{statistics.median(r.epoch_s for r in there[OURS]) / floor:.2f} times it.\n\n{table(there, rate)}"
+            f"{statistics.median(epoch_seconds(there[OURS])) / floor:.2f} times it.\n\n{table(there, rate)}"
         )
     packages = ("tensorflow", "keras", "jax", "scikit-learn", "torch", "numpy")
     command = f"python benchmarks/train.py --data mnist --seeds {options.seeds} --most-epochs {options.most_epochs}"

@@ -24,6 +24,18 @@ def test_an_unknown_key_names_the_nearest_known_one():
         TrainConfig.from_mapping({"learning_rat": 0.1})
 
 
+@pytest.mark.parametrize("name", ["default", "small-best", "best", "committee", "shipped"])
+def test_what_is_trained_to_be_used_is_trained_on_all_images_and_never_chosen_by_an_epoch(name):
+    config = load_preset(name)
+    assert (config.validation_fraction, config.patience) == (0.0, 0)
+
+
+def test_small_best_has_no_layer_over_256_units_and_learns_from_its_labels_alone():
+    config = load_preset("small-best")
+    assert max(config.hidden_units) <= 256
+    assert (config.members, config.teacher) == (1, "")
+
+
 def test_an_unknown_preset_names_the_nearest_known_one():
     with pytest.raises(ConfigError, match=r"unknown preset 'documnt'[\s\S]*'document'"):
         load_preset("documnt")

@@ -17,7 +17,6 @@ import numpy as np
 
 from digitlab.data import load_dataset, stratified_split
 
-GOAL = 0.98
 HIDDEN = (256, 128)
 LEARNING_RATE = 0.001
 
@@ -27,6 +26,7 @@ class Course:
     """One peer's training as it is timed: seconds and validation accuracy an epoch."""
 
     most_epochs: int
+    goal: float
     started: float = field(default_factory=time.perf_counter)
     epoch_started: float = 0.0
     seconds: list[float] = field(default_factory=list)
@@ -48,11 +48,16 @@ class Course:
     def goes_on(self) -> bool:
         """At least three epochs, so that there is a median; then until the goal or the last epoch."""
         done = len(self.seconds)
-        return done < 3 or (done < self.most_epochs and max(self.accuracies) < GOAL)
+        return done < 3 or (done < self.most_epochs and max(self.accuracies) < self.goal)
 
     def report(self) -> None:
         """One JSON object on standard output."""
         print(json.dumps({"seconds": self.seconds, "elapsed": self.elapsed, "accuracies": self.accuracies}))
+
+
+def begin(options: argparse.Namespace) -> Course:
+    """Start the clock."""
+    return Course(options.most_epochs, options.goal)
 
 
 def seed_initial_weights(seed: int) -> None:
@@ -76,6 +81,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most-epochs", type=int, default=12)
+    parser.add_argument("--goal", type=float, default=0.98, help="validation accuracy to stop at")
     return parser
 
 

@@ -1,9 +1,9 @@
 """digitlab's own compiled epoch, the preset `document`."""
 
-from common import Course, arguments, images
+from common import arguments, begin, images
 
 options = arguments()
-course = Course(options.most_epochs)
+course = begin(options)
 x, y, val_x, val_y = images(options.data, options.seed, scaled=False)
 
 import numpy as np  # noqa: E402

@@ -1,9 +1,9 @@
 """Keras as its documentation shows it: `Sequential.fit` on arrays. The backend is Keras' own choice."""
 
-from common import HIDDEN, LEARNING_RATE, Course, arguments, images, seed_initial_weights
+from common import HIDDEN, LEARNING_RATE, arguments, begin, images, seed_initial_weights
 
 options = arguments()
-course = Course(options.most_epochs)
+course = begin(options)
 x, y, val_x, val_y = images(options.data, options.seed, scaled=True)
 
 import keras  # noqa: E402

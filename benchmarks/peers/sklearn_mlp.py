@@ -1,9 +1,9 @@
 """scikit-learn's `MLPClassifier`, an epoch a call of `partial_fit`."""
 
-from common import HIDDEN, LEARNING_RATE, Course, arguments, images
+from common import HIDDEN, LEARNING_RATE, arguments, begin, images
 
 options = arguments()
-course = Course(options.most_epochs)
+course = begin(options)
 x, y, val_x, val_y = images(options.data, options.seed, scaled=True)
 
 import numpy as np  # noqa: E402

@@ -1,9 +1,9 @@
 """The loop of PyTorch's tutorials, its data already in memory as tensors."""
 
-from common import HIDDEN, LEARNING_RATE, Course, arguments, images
+from common import HIDDEN, LEARNING_RATE, arguments, begin, images
 
 options = arguments()
-course = Course(options.most_epochs)
+course = begin(options)
 x, y, val_x, val_y = images(options.data, options.seed, scaled=True)
 
 import torch  # noqa: E402

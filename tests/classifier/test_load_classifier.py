@@ -45,10 +45,6 @@ def test_a_files_own_name_does_not_matter(make_onnx, tmp_path):
     assert load_classifier(path).num_classes == 3
 
 
-def test_no_network_ships_yet():
-    assert "no network ships with digitlab yet" in refusal()
-
-
 def test_a_missing_file_is_said_so(tmp_path):
     assert "found none" in refusal(tmp_path / "model.onnx")
 

@@ -95,6 +95,21 @@ def test_an_exported_file_has_the_scores_of_its_run(digitlab, run, data):
     assert of_onnx["loss"] == pytest.approx(of_keras["loss"], abs=1e-5)
 
 
+def test_half_is_half_the_size(digitlab, run):
+    digitlab("export", run)
+    whole = (run / "model.onnx").stat().st_size
+    digitlab("export", run, "--half")
+    assert (run / "model.onnx").stat().st_size < 0.53 * whole
+
+
+def test_the_shipped_network_is_scored_where_none_is_named(digitlab, data):
+    code, text, _ = digitlab("evaluate", "--data", data, "--json")
+    assert code == 0
+    scored = json.loads(text)
+    assert scored["model"] == "the shipped network"
+    assert 0 <= scored["accuracy"] <= 1
+
+
 def test_an_exported_file_is_scored_without_tensorflow(digitlab, run, data):
     digitlab("export", run)
     code = (

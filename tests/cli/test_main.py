@@ -31,7 +31,7 @@ def digitlab(capfd):
         (["train", "--resume", "nowhere", "--epochs", "3"], 2),
         (["trian"], 2),
         (["evaluate", "nowhere"], 1),
-        (["evaluate"], 2),
+        (["evaluate", "--split", "both"], 2),
         (["report", "."], 1),
         (["data", "fetch", "minst"], 2),
         (["data", "verify", "."], 1),

@@ -59,6 +59,18 @@ def operators(path):
     return [node.op_type for node in onnx.load(path).graph.node]
 
 
+def test_half_the_size_costs_at_most_a_hundredth_of_a_probability(tmp_path):
+    model = build_mlp(TrainConfig(hidden_units=(64, 32), batch_normalization=True, seed=3), 10)
+    whole = export_onnx(model, tmp_path / "whole.onnx")
+    half = export_onnx(model, tmp_path / "half.onnx", half=True)
+    assert half.stat().st_size < 0.53 * whole.stat().st_size
+    a, b = (load_classifier(path).predict_proba(IMAGES) for path in (whole, half))
+    assert 0 < np.abs(a - b).max() < 1e-2
+    stored = {tensor.name: tensor.data_type for tensor in onnx.load(half).graph.initializer}
+    assert {kind for name, kind in stored.items() if "weights" in name} == {onnx.TensorProto.FLOAT16}
+    assert {kind for name, kind in stored.items() if "bias" in name} == {onnx.TensorProto.FLOAT}
+
+
 def refusal(model, path):
     """The message of the two-line error that an export ends in; nothing is left behind."""
     with pytest.raises(ModelError) as caught:

@@ -1,14 +1,18 @@
-"""`load_classifier`: a network from a run folder or an ONNX file."""
+"""`load_classifier`: a network from a run folder or an ONNX file, or the one that ships with digitlab."""
 
 from __future__ import annotations
 
 import os
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from digitlab.classifier.classifier import Classifier
 from digitlab.errors import ModelError
 
 MODEL_FILE = "model.onnx"
+# What the shipped network is called in messages and on the command line.
+SHIPPED = "shipped"
 # protobuf, and so ONNX, knows no larger message.
 MOST_BYTES = 2**31 - 1
 
@@ -18,25 +22,29 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
 
     Args:
         path: A run folder that `digitlab export` was called on (its ``model.onnx``), or an ONNX file
-            that it wrote. `None` will one day be the network that ships with digitlab.
+            that it wrote. `None` is the network that ships with digitlab, of the ten digits; what it knows and
+            what it does not, its card says (``shipped/model_card.md`` in the package).
         threads: Threads that share the work on one chunk of images.
 
     Raises:
         ModelError: There is no such file, it is no ONNX file, it does not take images and give
-            probabilities as digitlab's do, or `path` is `None`, since no network ships yet.
+            probabilities as digitlab's do.
         UsageError: `threads` is below 1.
 
     Example:
-        >>> classifier = load_classifier("runs/first")  # doctest: +SKIP
-        >>> classifier.predict(images)  # doctest: +SKIP
+        >>> classifier = load_classifier()  # or load_classifier("runs/first")
+        >>> classifier.predict(np.zeros((1, 28, 28), np.uint8)).shape
+        (1,)
     """
     if path is None:
-        raise ModelError(
-            "no network ships with digitlab yet, and none was named",
-            hint="train one with `digitlab train`, call `digitlab export RUN`, and name the run folder",
-        )
+        return Classifier(shipped_model().read_bytes(), name=SHIPPED, threads=threads)
     file = _find(Path(path))
     return Classifier(_read(file), name=str(file), threads=threads)
+
+
+def shipped_model() -> Traversable:
+    """The ONNX file inside the package."""
+    return resources.files("digitlab").joinpath("shipped", MODEL_FILE)
 
 
 def _find(path: Path) -> Path:

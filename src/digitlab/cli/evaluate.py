@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    target: Annotated[Path, typer.Argument(metavar="RUN-OR-MODEL", help="A run folder, or a .keras or .onnx file.")],
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[RUN-OR-MODEL]", help="A run folder, or a .keras or .onnx file. Default: the shipped network."
+        ),
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="Data set whose test split is scored. Default: the run's own.")
     ] = None,
@@ -30,7 +35,8 @@ def evaluate(
     from digitlab.study.models import load_for_evaluation
 
     classifier, record = load_for_evaluation(target)
-    dataset = load_with_progress(data or _own_data(target, record))
+    name = str(target or "the shipped network")
+    dataset = load_with_progress(data or _own_data(name, record))
     names = record["dataset"]["class_names"] if record else getattr(classifier, "class_names", dataset.class_names)
     if list(dataset.class_names) != list(names):
         stderr.print("[yellow]note: the network was trained on classes of other names than this data set has[/yellow]")
@@ -39,12 +45,12 @@ def evaluate(
     chosen = dataset.test if split == "test" else dataset.train
     evaluation = score(classifier, chosen)
     if as_json:
-        print_json({"model": str(target), "data": chosen.name, "note": dataset.note, **evaluation.to_dict()})
+        print_json({"model": name, "data": chosen.name, "note": dataset.note, **evaluation.to_dict()})
     else:
         _show(chosen.name, evaluation)
 
 
-def _own_data(target: Path, record: dict[str, Any] | None) -> str:
+def _own_data(target: str, record: dict[str, Any] | None) -> str:
     """The data set that a run names as its own; a model file alone has none."""
     if record is None:
         return "auto"

@@ -31,18 +31,20 @@ IR_VERSION = 9
 MOST_WEIGHT_BYTES = 2**31 - 2**20
 
 
-def onnx_bytes(members: Sequence[Chain], class_names: Sequence[str]) -> bytes:
+def onnx_bytes(members: Sequence[Chain], class_names: Sequence[str], *, half: bool = False) -> bytes:
     """An ONNX file: uint8 `images` [n, 28, 28] to float32 `probabilities` [n, k]. The same in, the same out.
 
     Args:
         members: The chains whose answers are averaged, one or more.
         class_names: The k names, written into the metadata as a JSON list.
+        half: Keep weights as float16, half the size. They are made float32 when the file is opened, and all
+            arithmetic is float32.
 
     Raises:
         ModelError: The weights do not fit into one file.
     """
     _refuse_too_many_weights(members)
-    graph = _Graph()
+    graph = _Graph(half=half)
     pixels = graph.add("Cast", [INPUT], "pixels", to=onnx.TensorProto.FLOAT)
     rows = graph.add("Flatten", [pixels], "rows", axis=1)
     if len(members) == 1:
@@ -87,7 +89,7 @@ def _add_step(graph: _Graph, step: Step, value: str, name: str, output: str) -> 
         factor = graph.constant(f"{name}/factor", step.factor)
         offset = graph.constant(f"{name}/offset", step.offset)
         return graph.add("Add", [graph.add("Mul", [value, factor], f"{name}/product"), offset], output)
-    weights = graph.constant(f"{name}/weights", step.weights)
+    weights = graph.weights(f"{name}/weights", step.weights)
     bias = graph.constant(f"{name}/bias", step.bias)
     return graph.add("Gemm", [value, weights, bias], output)
 
@@ -95,7 +97,8 @@ def _add_step(graph: _Graph, step: Step, value: str, name: str, output: str) -> 
 class _Graph:
     """Nodes and constants in the order in which they are added, each node named as its output."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, half: bool) -> None:
+        self._half = half
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
@@ -106,6 +109,13 @@ class _Graph:
     def constant(self, name: str, values: npt.NDArray[np.float64]) -> str:
         self._constants.append(onnx.numpy_helper.from_array(values.astype(np.float32), name))
         return name
+
+    def weights(self, name: str, values: npt.NDArray[np.float64]) -> str:
+        if not self._half:
+            return self.constant(name, values)
+        stored = f"{name}/half"
+        self._constants.append(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
+        return self.add("Cast", [stored], name, to=onnx.TensorProto.FLOAT)
 
     def close(self, num_classes: int) -> Any:
         kinds = onnx.TensorProto

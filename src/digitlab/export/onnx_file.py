@@ -11,7 +11,7 @@ from digitlab.data.split import MAX_CLASSES
 from digitlab.errors import ModelError, UsageError
 from digitlab.export.graph import onnx_bytes
 from digitlab.export.layers import read_members
-from digitlab.export.verify import verify
+from digitlab.export.verify import HALF_TOLERANCE, TOLERANCE, verify
 from digitlab.model.backend import keras
 from digitlab.model.keras_classifier import KerasClassifier, load_keras_classifier
 from digitlab.runs import RunFolder, atomic_path, find_model
@@ -19,7 +19,7 @@ from digitlab.runs import RunFolder, atomic_path, find_model
 SUFFIX = ".onnx"
 
 
-def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None = None) -> Path:
+def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None = None, half: bool = False) -> Path:
     """Write a network as an ONNX file, compare it with Keras, and let it appear only if they agree.
 
     The file takes `images`, uint8 [n, 28, 28], and gives `probabilities`, float32 [n, k], for any n.
@@ -32,13 +32,14 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
         path: The file to write; its name ends in ``.onnx``.
         class_names: The k names, in the order of the labels. By default the run's own, and
             ``"0"``, ``"1"``, … where there is no run.
+        half: Keep the weights as float16: half the size, and probabilities up to a hundredth off.
 
     Returns:
         `path`.
 
     Raises:
         ModelError: There is no network, a layer cannot be exported, or a probability differs by more
-            than 1e-5 from Keras' on batches of 1, 2, 7 and 1,000 images.
+            than 1e-5 (1e-2 with `half`) from Keras' on batches of 1, 2, 7 and 1,000 images.
         RunError: The run folder is incomplete, or the file cannot be written.
         UsageError: `path` does not end in ``.onnx``.
 
@@ -50,10 +51,10 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
         raise UsageError(f"{path}: expected a file name that ends in {SUFFIX}", hint=f"name it {path.stem}{SUFFIX}")
     model, own_names = _network(run)
     names = _checked_names(class_names if class_names is not None else own_names, KerasClassifier(model).num_classes)
-    content = onnx_bytes(read_members(model), names)
+    content = onnx_bytes(read_members(model), names, half=half)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-        verify(temporary, model)
+        verify(temporary, model, HALF_TOLERANCE if half else TOLERANCE)
     return path
 
 

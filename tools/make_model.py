@@ -1,0 +1,106 @@
+"""Train the network that ships with digitlab, and write its card: `make model`.
+
+    python tools/make_model.py [--data mnist] [--out runs/shipped]
+
+The recipe is the preset `shipped`, the seed its own. Nothing is chosen here, and the test split is opened once, by the
+last step. Interrupted, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import string
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import digitlab
+from digitlab.cli.console import percent
+from digitlab.cli.progress import EpochBar
+from digitlab.config import load_preset
+from digitlab.runs import RunFolder, write_text
+from digitlab.study.train import train_and_report
+from weaknesses import SURE, garments, hard_forms
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "src" / "digitlab" / "shipped"
+MOST_BYTES = 1_000_000
+
+
+def main() -> None:
+    """Train, export, score, write the card."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--out", type=Path, default=Path("runs/shipped"))
+    options = parser.parse_args()
+    dataset = digitlab.load_dataset(options.data)
+    folder = RunFolder(options.out)
+    if not (folder.exists() and folder.read_record()["status"] == "finished"):
+        with EpochBar() as bar:
+            train_and_report(dataset, load_preset("shipped"), options.out, progress=bar)
+    file = digitlab.export_onnx(options.out, PACKAGE / "model.onnx", half=True)
+    size = file.stat().st_size
+    if size > MOST_BYTES:
+        raise SystemExit(f"{file}: expected at most {MOST_BYTES:,} bytes, got {size:,}")
+    write_text(PACKAGE / "model_card.md", card(folder.read_record(), file, dataset))
+    print(f"{file}: {size:,} bytes, and its card beside it")
+
+
+def card(record: dict[str, Any], file: Path, dataset: digitlab.Dataset) -> str:
+    """The model card, scores measured on the very file that ships."""
+    classifier = digitlab.load_classifier(file)
+    scores = digitlab.evaluate(classifier, dataset.test)
+    config, train = record["config"], record["stages"]["train"]
+    template = string.Template((HERE / "model_card.md").read_text(encoding="utf-8"))
+    return template.substitute(
+        size=f"{file.stat().st_size:,}",
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        widths="-".join(map(str, (784, *config["hidden_units"], 10))),
+        weights=f"{record['parameters']:,}",
+        count=f"{record['dataset']['train']:,}",
+        fingerprint=record["dataset"]["train_fingerprint"],
+        epochs=record["epochs"],
+        minutes=f"{train['duration_s'] / 60:.0f}",
+        threads=record["machine"]["threads"],
+        cpu=record["machine"]["cpu"],
+        versions=", ".join(f"{name} {record['versions'][name]}" for name in ("keras", "tensorflow", "numpy")),
+        config=json.dumps(config),
+        n=f"{scores.n:,}",
+        accuracy=percent(scores.accuracy),
+        low=percent(scores.accuracy_interval[0]),
+        high=percent(scores.accuracy_interval[1]),
+        loss=f"{scores.loss:.4f}",
+        calibration=percent(scores.expected_calibration_error),
+        classes=classes(scores),
+        forms=forms(classifier, dataset.test),
+        garments=garments(classifier),
+        seed=config["seed"],
+        sure=f"{SURE:g}",
+    )
+
+
+def classes(scores: digitlab.Evaluation) -> str:
+    """A row a digit."""
+    rows = []
+    for row in scores.per_class:
+        low, high = row.recall_interval
+        rows.append(
+            f"| {row.name} | {percent(row.recall)} ({percent(low)} to {percent(high)}) | {percent(row.precision)} |"
+        )
+    return "\n".join(rows)
+
+
+def forms(classifier: digitlab.Classifier, test: digitlab.Split) -> str:
+    """A row for each way in which the test images were made harder."""
+    rows = []
+    for name, images in hard_forms(test.images):
+        right = float(np.mean(classifier.predict(images) == test.labels))
+        rows.append(f"| {name} | {percent(right)} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main()
