@@ -42,11 +42,9 @@ def distort(images: Tensor, labels: Tensor, distortion: Distortion, uniform: Uni
     """
     count = int(images.shape[0])
     if distortion.strokes:
-        images = add_strokes(images, labels, distortion.strokes, uniform)
+        images = _settled(add_strokes(images, labels, distortion.strokes, uniform))
     if distortion.thickness:
-        images = _thicken(images, uniform(2, count, 1, 1) * distortion.thickness)
-    if distortion.strokes or distortion.thickness:
-        images = _settled(images)
+        images = _settled(_thicken(images, uniform(2, count, 1, 1) * distortion.thickness))
     if distortion.bend:
         images = _read(images, *_where_to_read(count, distortion.bend, uniform))
     return images
