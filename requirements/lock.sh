@@ -12,7 +12,7 @@ lock() {
 upgrade=${1:-}
 lock base $upgrade pyproject.toml
 lock train $upgrade pyproject.toml --extra train
-lock test $upgrade pyproject.toml --extra train --extra dev
+lock test $upgrade pyproject.toml --extra train --extra jax --extra dev
 printf "%s\n" hatchling editables | lock build $upgrade --constraint requirements/test.txt -
 printf "%s\n" jax filelock fsspec networkx sympy jinja2 | lock bench $upgrade --constraint requirements/test.txt -
 # PyTorch is pinned by hand in bench-torch.txt: its CPU build lies outside the package index.

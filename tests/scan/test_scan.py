@@ -10,7 +10,7 @@ from digitlab.lanes.lanes import Ended
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from digitlab.scan.scan import scan_learning_rates
-from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.adapter import adapter
 from digitlab.training.compiled_epochs import epoch_order
 from digitlab.training.held_out import hold_out
 

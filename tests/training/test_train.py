@@ -120,6 +120,7 @@ def test_the_run_folder_holds_a_model_that_keras_loads_as_a_plain_sequential(spl
 def test_the_run_folder_says_what_was_trained_on_what(split, whole):
     record = json.loads((whole.path / "run.json").read_text())
     assert record["status"] == "finished"
+    assert record["backend"] == "tensorflow"
     assert record["config"]["hidden_units"] == [8]
     assert record["dataset"]["train"] == 360
     assert record["dataset"]["validation"] == 40
@@ -173,6 +174,12 @@ def test_an_unfinished_run_of_another_configuration_data_set_or_version_is_refus
     versions = RunFolder(cut).read_record()["versions"]
     RunFolder(cut).update_record(versions={**versions, "keras": "3.0.0"})
     with pytest.raises(RunError, match=r"another software: keras '3\.0\.0' there"):
+        train(split, CONFIG, out=cut)
+
+
+def test_an_unfinished_run_of_another_backend_is_refused(split, cut):
+    RunFolder(cut).update_record(backend="jax")
+    with pytest.raises(RunError, match=r"begun on Keras' jax backend, this is tensorflow\nhint: .*KERAS_BACKEND=jax"):
         train(split, CONFIG, out=cut)
 
 

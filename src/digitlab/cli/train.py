@@ -93,8 +93,10 @@ def train(
 
 def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: bool = False) -> dict[str, Any]:
     """Load the data, train, evaluate, report; Ctrl-C says how to go on."""
+    from digitlab.runs.keras_backend import BACKENDS, keras_backend, refuse_other_backends
     from digitlab.study.train import train_and_report
 
+    refuse_other_backends(keras_backend())  # before anything is read or written
     dataset = load_with_progress(source)
     stderr.print(
         f"[bold]{escape(dataset.name)}[/bold]: {len(dataset.train):,} images to train on, {len(dataset.test):,} to test"
@@ -104,7 +106,7 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
     with EpochBar() as bar:
 
         def begin(stage: str) -> None:
-            stderr.print(f"[dim]{_STAGES[stage]}[/dim]")
+            stderr.print(f"[dim]{_STAGES[stage].format(backend=BACKENDS[keras_backend()])}[/dim]")
             if stage != "train":
                 bar.end()
 
@@ -126,7 +128,7 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
 
 
 _STAGES = {
-    "train": "starting TensorFlow and compiling the epoch",
+    "train": "starting {backend} and compiling the epoch",
     "evaluate": "opening the test split",
     "export": "writing and verifying model.onnx",
     "report": "writing the report",

@@ -12,7 +12,7 @@ from typing import Any
 
 from digitlab.errors import DigitlabError
 from digitlab.model.backend import keras
-from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training import tensorflow_epoch as adapter  # the one backend that lanes are for
 from digitlab.training.job import TrainData, TrainJob
 from digitlab.training.programs import Programs
 from digitlab.training.run_job import run_job

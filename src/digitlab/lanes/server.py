@@ -7,9 +7,17 @@ import sys
 from multiprocessing import forkserver
 from typing import Any
 
+from digitlab.errors import UsageError
+from digitlab.runs import keras_backend
+
 
 def lane_context() -> Any:
-    """The `multiprocessing` context that lanes are started in; Windows, which cannot fork, spawns them."""
+    """The `multiprocessing` context that lanes are started in; Windows, which cannot fork, spawns them.
+
+    Raises:
+        UsageError: Keras is to use another backend than TensorFlow.
+    """
+    _refuse_other_backends()
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -22,7 +30,19 @@ def prepare_lanes() -> None:
 
     Worth calling as early as possible: this process can meanwhile import and read on its own. Nothing
     heavy is imported here.
+
+    Raises:
+        UsageError: Keras is to use another backend than TensorFlow.
     """
+    lane_context()
     if sys.platform != "win32":
-        lane_context()
         forkserver.ensure_running()
+
+
+def _refuse_other_backends() -> None:
+    # JAX is not made to be forked, and several processes would fight over the one accelerator that it is chosen for.
+    if (backend := keras_backend()) != "tensorflow":
+        raise UsageError(
+            f"networks are trained side by side on Keras' TensorFlow backend alone, got {backend}",
+            hint="set KERAS_BACKEND=tensorflow; on jax, `digitlab train` trains one network",
+        )

@@ -1,4 +1,4 @@
-"""Keras, imported without TensorFlow's start-up lines.
+"""Keras, imported without TensorFlow's start-up lines and with products in full precision.
 
 Every module that needs Keras takes it from here: ``from digitlab.model.backend import keras``.
 """
@@ -6,12 +6,14 @@ Every module that needs Keras takes it from here: ``from digitlab.model.backend 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 
 from digitlab.errors import ModelError
+from digitlab.runs import keras_backend
 
 
 @contextlib.contextmanager
@@ -40,14 +42,36 @@ def _silenced_stderr() -> Iterator[None]:
             os.close(saved)
 
 
+def _leave_tensorflow_alone() -> None:
+    """Keep Keras on another backend from importing it, some seconds, to learn that nothing it saves is TensorFlow's."""
+    # A later Keras may keep this elsewhere, and then only takes as long as ever.
+    with contextlib.suppress(ImportError):
+        from keras.src.utils import module_utils
+
+        module_utils.tensorflow._available = False
+
+
+def _how_to_get(backend: str) -> str:
+    if backend == "jax":
+        return 'pip install "digitlab[jax]"'
+    if importlib.util.find_spec("jax"):
+        return 'set KERAS_BACKEND=jax, or pip install "digitlab[train]"'
+    return 'pip install "digitlab[train]"'
+
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# On accelerators JAX else multiplies in fewer digits, and no export would be found equal to its network.
+os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 try:
     with _silenced_stderr():
         import keras
 except ModuleNotFoundError as error:
     raise ModelError(
         f"training and Keras models need the package {error.name}, which is not installed",
-        hint='pip install "digitlab[train]"',
+        hint=_how_to_get(keras_backend()),
     ) from error
+
+if keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules:
+    _leave_tensorflow_alone()
 
 __all__ = ["keras"]

@@ -3,6 +3,7 @@
 from digitlab.runs.atomic import atomic_path, write_bytes, write_text
 from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, new_run_path
 from digitlab.runs.identity import deciding_versions, refuse_differences
+from digitlab.runs.keras_backend import keras_backend, refuse_other_backends
 from digitlab.runs.model_file import find_model
 from digitlab.runs.provenance import available_cores, describe_machine, describe_versions
 from digitlab.runs.version import VERSION
@@ -17,8 +18,10 @@ __all__ = [
     "describe_machine",
     "describe_versions",
     "find_model",
+    "keras_backend",
     "new_run_path",
     "refuse_differences",
+    "refuse_other_backends",
     "write_bytes",
     "write_text",
 ]

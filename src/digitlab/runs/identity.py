@@ -8,7 +8,7 @@ from typing import Any
 from digitlab.errors import RunError
 from digitlab.runs.folder import RunFolder
 
-_DECIDING = ("digitlab", "keras", "tensorflow", "keras-tuner", "numpy")
+_DECIDING = ("digitlab", "keras", "tensorflow", "jax", "jaxlib", "keras-tuner", "numpy")
 
 
 def deciding_versions(versions: Mapping[str, str]) -> dict[str, str | None]:

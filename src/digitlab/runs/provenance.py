@@ -8,15 +8,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from digitlab.runs.keras_backend import keras_backend
 from digitlab.runs.version import VERSION
 
-RECORDED_PACKAGES = ("keras", "tensorflow", "keras-tuner", "numpy", "onnxruntime", "scikit-learn", "matplotlib")
+RECORDED_PACKAGES = ("keras", "keras-tuner", "numpy", "onnxruntime", "scikit-learn", "matplotlib")
+# Of the backends, only the one that is used: another may be installed beside it, and decides nothing.
+BACKEND_PACKAGES = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib")}
 
 
 def describe_versions() -> dict[str, str]:
     """Versions of Python, digitlab and what the scores depend on, without importing any of it."""
     versions = {"digitlab": VERSION, "python": platform.python_version()}
-    for package in RECORDED_PACKAGES:
+    for package in (*BACKEND_PACKAGES.get(keras_backend(), ()), *RECORDED_PACKAGES):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

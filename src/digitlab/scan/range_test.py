@@ -7,7 +7,7 @@ import numpy as np
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.model.build import build_mlp
-from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.adapter import adapter
 from digitlab.training.compiled_epochs import epoch_order
 from digitlab.training.held_out import one_hot
 

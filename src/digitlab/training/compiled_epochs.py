@@ -17,7 +17,8 @@ import numpy.typing as npt
 from digitlab.config import UNDISTORTED, Distortion
 from digitlab.errors import UsageError
 from digitlab.model.backend import keras
-from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.adapter import adapter
+from digitlab.training.scoring import prepare
 from digitlab.training.teacher import Teacher
 
 
@@ -90,7 +91,7 @@ class CompiledEpochs:
             )
         weights = _combined_weights(y, sample_weight, class_weight)
         arrays = (x, y) if weights is None else (x, y, weights)
-        adapter.prepare(self.model, arrays)
+        prepare(self.model, arrays)
         every_epoch = adapter.epochs_of(
             arrays, lambda epoch: epoch_order(len(x), seed, epoch), initial_epoch, epochs, seed
         )
@@ -113,11 +114,7 @@ class CompiledEpochs:
         """The model with whole-epoch steps and the programs compiled from them; as before afterwards."""
         model = self.model
         before = {name: getattr(model, name) for name in (*self._programs, "jit_compile")}
-        for name, value in (
-            *self._steps.items(),
-            *self._programs.items(),
-            ("jit_compile", False),
-        ):  # the step compiles what is worth it
+        for name, value in {**self._steps, **self._programs, "jit_compile": adapter.JIT_COMPILE}.items():
             setattr(model, name, value)
         try:
             yield

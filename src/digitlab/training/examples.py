@@ -8,7 +8,7 @@ from digitlab.config import TrainConfig
 from digitlab.data.split import Images, Split
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder, atomic_path
-from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.adapter import adapter
 from digitlab.training.held_out import one_hot
 from digitlab.training.strokes import SEVEN
 

@@ -90,7 +90,8 @@ def _schedule(config: TrainConfig) -> list[Any]:
 
 
 def _tensorboard(folder: RunFolder | None) -> list[Any]:
-    if folder is None:
+    # Keras writes that log through TensorFlow, which a training on another backend does without.
+    if folder is None or keras.backend.backend() != "tensorflow":
         return []
     return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
-from digitlab.runs import VERSION, RunFolder, describe_machine, describe_versions
+from digitlab.runs import VERSION, RunFolder, describe_machine, describe_versions, keras_backend
 from digitlab.training.held_out import hold_out
 
 
@@ -53,6 +53,7 @@ def begin_record(
             "note": "",
             **about,
         },
+        "backend": keras_backend(),
         "versions": describe_versions(),
         "machine": {**describe_machine(), **({"threads": threads} if threads else {})},
         "stages": {command: {"status": "running"}},

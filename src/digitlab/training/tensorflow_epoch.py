@@ -21,14 +21,15 @@ import tensorflow as tf
 from digitlab.config import Distortion
 from digitlab.runs import available_cores
 from digitlab.training.distortion import distort
+from digitlab.training.divergence import add_loss, goes_on, smoothed
+from digitlab.training.scoring import EVALUATION_CHUNK, prepare, record, score, unpack
 from digitlab.training.teacher import Teacher
 
 Logs = dict[str, Any]
 Orders = Callable[[int], npt.NDArray[np.int32]]
 
-EVALUATION_CHUNK = 1000
-# A range test ends where the smoothed loss is so many times its lowest.
-DIVERGED, RANGE_SMOOTHING = 4.0, 0.95
+# Keras is to compile nothing: the steps compile what is worth it.
+JIT_COMPILE = False
 
 
 def use_threads(threads: int) -> int:
@@ -138,12 +139,12 @@ def make_test_step(model: Any) -> Callable[[Any], Logs]:
 
         def one_chunk(step: Any) -> Any:
             start = step * EVALUATION_CHUNK
-            _score(model, _take(data, start + tf.range(EVALUATION_CHUNK)))
+            score(model, _take(data, start + tf.range(EVALUATION_CHUNK)))
             return step + 1
 
         tf.while_loop(lambda step: step < steps, one_chunk, [tf.constant(0)])
         if left_over:
-            _score(model, tuple(a[-left_over:] for a in data))
+            score(model, tuple(a[-left_over:] for a in data))
         return dict(model.get_metrics_result())
 
     return test_step
@@ -167,7 +168,7 @@ def run_range_test(
 
     Returns:
         The loss of each batch, float32 [steps]; NaN from where the smoothed loss was more than
-        `DIVERGED` times its lowest.
+        `digitlab.training.divergence.DIVERGED` times its lowest.
     """
     prepare(model, arrays)
     variables = [*model.variables, *model.optimizer.variables]
@@ -180,32 +181,21 @@ def run_range_test(
             model.optimizer.learning_rate.assign(by_step[step])
             batch = _take(data, tf.slice(indices, [step * batch_size], [batch_size]))
             loss = tf.cast(_update(model, batch), tf.float32)
-            mean = RANGE_SMOOTHING * mean + (1 - RANGE_SMOOTHING) * loss
-            smoothed = mean / (1 - RANGE_SMOOTHING ** tf.cast(step + 1, tf.float32))
+            mean = add_loss(mean, loss)
             losses = tf.tensor_scatter_nd_update(losses, [[step]], [loss])
-            return step + 1, losses, mean, tf.minimum(lowest, smoothed)
+            return step + 1, losses, mean, tf.minimum(lowest, smoothed(mean, step + 1))
 
-        def goes_on(step: Any, losses: Any, mean: Any, lowest: Any) -> Any:
-            smoothed = mean / (1 - RANGE_SMOOTHING ** tf.cast(tf.maximum(step, 1), tf.float32))
-            # NaN compares false with everything, so it ends the loop too.
-            return (step < steps) & ((step < 10) | (smoothed <= DIVERGED * lowest))
+        def another(step: Any, losses: Any, mean: Any, lowest: Any) -> Any:
+            return (step < steps) & goes_on(step, mean, lowest)
 
         start = (tf.constant(0), tf.fill([steps], float("nan")), tf.constant(0.0), tf.constant(float("inf")))
-        return tf.while_loop(goes_on, one_batch, start)[1]
+        return tf.while_loop(another, one_batch, start)[1]
 
     losses = sweep(tuple(map(tf.constant, arrays)), tf.constant(order), tf.constant(rates, tf.float32)).numpy()
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
     model.reset_metrics()
     return losses  # type: ignore[no-any-return]
-
-
-def prepare(model: Any, arrays: tuple[Any, ...]) -> None:
-    """Make the variables of optimizer and metrics now, since none can be made inside a compiled loop."""
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    _score(model, tuple(tf.constant(array[:2]) for array in arrays))
-    model.reset_metrics()
 
 
 def _take(arrays: tuple[Any, ...], indices: Any) -> tuple[Any, ...]:
@@ -234,31 +224,12 @@ def distorted(batch: tuple[Any, ...], distortion: Distortion, key: Any, step: An
 
 def _update(model: Any, arrays: tuple[Any, ...]) -> Any:
     """One step of gradient descent on one batch; gives its loss."""
-    x, y, weights = _unpack(arrays)
+    x, y, weights = unpack(arrays)
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         y_pred = model(x, training=True)
         loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True)
         scaled = model.optimizer.scale_loss(loss)
     model.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-    _record(model, loss, x, y, y_pred, weights)
+    record(model, loss, arrays, y_pred)
     return loss
-
-
-def _score(model: Any, arrays: tuple[Any, ...]) -> None:
-    x, y, weights = _unpack(arrays)
-    y_pred = model(x, training=False)
-    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weights, training=False)
-    _record(model, loss, x, y, y_pred, weights)
-
-
-def _record(model: Any, loss: Any, x: Any, y: Any, y_pred: Any, weights: Any) -> None:
-    for metric in model.metrics:
-        if metric.name == "loss":
-            metric.update_state(loss, sample_weight=x.shape[0])  # Keras weighs a batch by its size
-    model.compute_metrics(x, y, y_pred, sample_weight=weights)
-
-
-def _unpack(arrays: tuple[Any, ...]) -> tuple[Any, Any, Any]:
-    x, y = arrays[:2]
-    return x, y, arrays[2] if len(arrays) > 2 else None

@@ -11,9 +11,16 @@ from typing import Any
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.errors import RunError
-from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, refuse_differences
+from digitlab.runs import (
+    RunFolder,
+    available_cores,
+    deciding_versions,
+    describe_versions,
+    keras_backend,
+    refuse_differences,
+)
 from digitlab.training import callback_state
-from digitlab.training import tensorflow_epoch as adapter
+from digitlab.training.adapter import adapter
 from digitlab.training.callbacks import Progress, save_model
 from digitlab.training.committee import train_committee
 from digitlab.training.examples import write_examples
@@ -149,6 +156,7 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
             f"{folder.path} holds a finished training",
             hint="add --overwrite to train anew, or choose another --out",
         )
+    _refuse_other_backend(folder, record)
     asked = {
         "configuration": (record["config"], config.to_dict()),
         "teacher": (record.get("teacher"), describe_teacher(config)),
@@ -157,3 +165,12 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
     }
     refuse_differences(folder, asked)
     return record
+
+
+def _refuse_other_backend(folder: RunFolder, record: dict[str, Any]) -> None:
+    begun_on, here = record.get("backend", "tensorflow"), keras_backend()
+    if begun_on != here:
+        raise RunError(
+            f"{folder.path} was begun on Keras' {begun_on} backend, this is {here}",
+            hint=f"resume it with KERAS_BACKEND={begun_on}, or choose another --out",
+        )
