@@ -51,7 +51,7 @@ bench-search: $(VENV)/.ready-bench ## measure the search beside stock KerasTuner
 	$(BIN)/python benchmarks/tune.py $(ARGS)
 
 .PHONY: bench-presets
-bench-presets: $(VENV)/.ready-train ## train every preset over five seeds and open the test split once each (five minutes)
+bench-presets: $(VENV)/.ready-train ## train presets over five seeds and open the test split once each (default: five minutes; name others in ARGS)
 	$(BIN)/python benchmarks/presets.py $(ARGS)
 
 .PHONY: model

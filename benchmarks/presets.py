@@ -3,8 +3,8 @@
     python benchmarks/presets.py [--data mnist] [--seeds 0 1 2 3 4] [default ...]
 
 Nothing is chosen here: the recipes were, by recipes.py, on held-out images. Leave the machine alone while it runs. Each
-training's row is kept in presets.csv, and one that is there is not run again: remove the file to measure anew. Held to
-one core each, two of these may run side by side on seeds of their own. It rewrites the section "Presets" of RESULTS.md.
+training's row is kept in presets.csv, and one that is there is not run again: remove the file to measure anew. It
+rewrites the section "Presets" of RESULTS.md.
 """
 
 from __future__ import annotations
@@ -66,6 +66,14 @@ def main() -> None:
     write_section("Presets", words(read_rows(ROWS, KEYS)))
 
 
+def commands(rows: Rows) -> str:
+    """What makes these rows."""
+    by_preset: dict[str, list[str]] = {}
+    for preset, seed in sorted(rows):
+        by_preset.setdefault(preset, []).append(seed)
+    return ", ".join(f"`python benchmarks/presets.py {p} --seeds {' '.join(s)}`" for p, s in by_preset.items())
+
+
 def words(rows: Rows) -> str:
     """The section."""
     lines = []
@@ -89,7 +97,7 @@ and standard deviation over the seeds, then each; the 95 % interval of a single 
 {chr(10).join(lines)}
 
 {machine_line(("tensorflow", "keras", "numpy"))}
-Command: `python benchmarks/presets.py default small-best --seeds 0 1 2 3 4`, and `best` and `committee` with one seed.
+Commands: {commands(rows)}
 """
 
 

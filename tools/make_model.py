@@ -2,8 +2,8 @@
 
     python tools/make_model.py [--data mnist] [--out runs/shipped]
 
-The recipe is the preset `shipped`, the seed its own. Nothing is chosen here, and the test split is opened once, by the
-last step. Interrupted, the same command goes on.
+The recipe is the preset `shipped`, the seed its own. The test split is opened when everything is decided, and nothing
+is chosen by it. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import digitlab
 from digitlab.cli.console import percent
 from digitlab.cli.progress import EpochBar
 from digitlab.config import load_preset
+from digitlab.report.words import counted
 from digitlab.runs import RunFolder, write_text
 from digitlab.study.train import train_and_report
 from weaknesses import SURE, garments, hard_forms
@@ -28,6 +29,7 @@ from weaknesses import SURE, garments, hard_forms
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "digitlab" / "shipped"
 MOST_BYTES = 1_000_000
+DECIDING = ("keras", "tensorflow", "jax", "numpy")
 
 
 def main() -> None:
@@ -64,9 +66,9 @@ def card(record: dict[str, Any], file: Path, dataset: digitlab.Dataset) -> str:
         fingerprint=record["dataset"]["train_fingerprint"],
         epochs=record["epochs"],
         minutes=f"{train['duration_s'] / 60:.0f}",
-        threads=record["machine"]["threads"],
+        threads=counted(record["machine"]["threads"], "core"),
         cpu=record["machine"]["cpu"],
-        versions=", ".join(f"{name} {record['versions'][name]}" for name in ("keras", "tensorflow", "numpy")),
+        versions=", ".join(f"{name} {version}" for name, version in record["versions"].items() if name in DECIDING),
         config=json.dumps(config),
         n=f"{scores.n:,}",
         accuracy=percent(scores.accuracy),

@@ -71,7 +71,8 @@ class TrainConfig:
             (Loshchilov, Hutter 2019); 0 takes off none.
         teacher: A run folder or a ``.keras`` file whose network's answers to each image, as it is bent, become a part
             of the image's label (Hinton, Vinyals, Dean 2015); empty for none.
-        distillation: The share of each label that is the teacher's; above 0 where there is a teacher.
+        distillation: The share of each label that is the teacher's; above 0 where there is a teacher. A training's
+            own loss and accuracy are then those of the mixed labels.
         members: Networks that are trained, each from a seed of its own, and whose probabilities are averaged; 1 for
             a single network. More than one want a patience of 0.
         seed: Decides the validation split, the initial weights, every epoch's order, what dropout silences

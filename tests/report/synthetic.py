@@ -23,7 +23,7 @@ def record(class_names, **changes):
         "name": "demo",
         "created": "2026-01-01T00:00:00+00:00",
         "status": "finished",
-        "config": {"hidden_units": [256, 128], "learning_rate": 0.001},
+        "config": {"hidden_units": [256, 128], "learning_rate": 0.001, "patience": 3, "validation_fraction": 0.1},
         "dataset": {
             "name": "demo data", "fingerprint": "f" * 64, "class_names": list(class_names),
             "train": 54_000, "validation": 6_000, "test": 500, "note": "",

@@ -9,6 +9,7 @@ from synthetic import HISTORY, make_run, parse, record, text_of
 
 from digitlab.errors import RunError
 from digitlab.report import write_report
+from digitlab.report.curves import chosen_epoch, read_curves
 from digitlab.runs import RunFolder
 
 
@@ -26,6 +27,20 @@ def test_it_asks_for_nothing_outside_itself(demo):
     assert not {"script", "link", "iframe", "img"} & set(page.tags)
     assert "@import" not in html
     assert not re.search(r"url\((?!#)", html)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (1, "After 3 epochs the training loss is 0.3000, and 0.6000 on the images held out, which chose nothing."),
+        (7, "After 3 epochs the training loss, the mean of 7 members, is 0.3000, and 0.6000 on the images held out"),
+    ],
+)
+def test_where_no_epoch_was_chosen_none_is_said_to_be_the_best(members, words):
+    config = {"patience": 0, "validation_fraction": 0.1, "members": members}
+    assert chosen_epoch({"config": config, "best_epoch": 3}) is None
+    rows = [{"epoch": e, "loss": 0.3, "accuracy": 0.9, "val_loss": 0.6, "val_accuracy": 0.8} for e in (1.0, 2.0, 3.0)]
+    assert read_curves(rows, None, members).startswith(words)
 
 
 def test_it_says_the_scores_with_their_interval(demo):

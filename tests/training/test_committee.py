@@ -8,11 +8,11 @@ import pytest
 import digitlab
 from digitlab.config import TrainConfig
 from digitlab.data import Split
-from digitlab.errors import ConfigError
+from digitlab.errors import ConfigError, RunError
 from digitlab.model.backend import keras
 from digitlab.model.keras_classifier import load_keras_classifier
 from digitlab.runs import RunFolder
-from digitlab.training.committee import member_config
+from digitlab.training.committee import member_config, seconds_so_far
 from digitlab.training.train import train
 
 CONFIG = TrainConfig(
@@ -79,7 +79,7 @@ def test_its_history_is_the_mean_of_theirs_with_the_time_of_all(run):
         assert row["duration_s"] == pytest.approx(sum(h[epoch]["duration_s"] for h in histories), abs=1e-3)
 
 
-@pytest.mark.parametrize("epochs", [2, 5])
+@pytest.mark.parametrize("epochs", [2, 3, 5])
 def test_an_interrupted_one_goes_on_with_the_member_that_it_was_at_and_ends_the_same(split, run, tmp_path, epochs):
     with pytest.raises(KeyboardInterrupt):
         train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(epochs)])
@@ -102,6 +102,36 @@ def test_it_becomes_one_onnx_file_that_says_the_same(run, split, tmp_path):
     file = digitlab.export_onnx(run.path, tmp_path / "committee.onnx")
     expected = load_keras_classifier(run.path / "model.keras").predict_proba(split.images)
     np.testing.assert_allclose(digitlab.load_classifier(file).predict_proba(split.images), expected, atol=1e-5)
+
+
+def test_a_resumed_one_counts_the_seconds_before_the_interruption_too(split, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(7)])
+    before = seconds_so_far(RunFolder(tmp_path / "cut"))
+    train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(0)])
+    assert RunFolder(tmp_path / "cut").read_record()["stages"]["train"]["duration_s"] > before > 0
+
+
+def test_a_callback_that_ends_a_member_early_is_refused_and_without_it_the_run_goes_on(split, tmp_path):
+    stop = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1e9)
+    with pytest.raises(RunError, match="member 1: expected 3 epochs, got 2"):
+        train(split, CONFIG, out=tmp_path / "run", callbacks=[stop])
+    assert not (tmp_path / "run" / "members" / "1" / "model.keras").exists()
+
+
+def test_another_count_of_threads_is_refused_where_only_finished_members_lie(split, tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(4)])
+    record = RunFolder(tmp_path / "cut").read_record()
+    RunFolder(tmp_path / "cut").update_record(machine={**record["machine"], "threads": 77})
+    with pytest.raises(RunError, match="begun with 77 threads"):
+        train(split, CONFIG, out=tmp_path / "cut")
+
+
+def test_a_finished_member_keeps_its_network_and_no_checkpoint(run):
+    assert {path.name for path in (run.path / "members" / "1").iterdir()} == {
+        "history.csv", "model.keras", "tensorboard",
+    }  # fmt: skip
 
 
 def test_its_record_counts_the_weights_of_all(run):

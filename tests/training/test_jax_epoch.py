@@ -29,6 +29,8 @@ SHARED = (
     "test_compiled_epochs.py::test_a_second_fit_on_data_of_the_same_shape_compiles_nothing",
     "test_recipe.py::test_a_training_ends_with_the_average_of_the_weights_that_it_went_through",
     "test_teacher.py::test_the_students_labels_are_so_much_the_teachers_answers_and_the_rest_their_own",
+    "test_committee.py::test_it_says_the_mean_of_what_its_members_say",
+    "test_committee.py::test_an_interrupted_one_goes_on_with_the_member_that_it_was_at_and_ends_the_same",
     "test_strokes.py::test_a_hook_leads_from_the_top_of_a_1_to_the_left_and_down",
     "../scan/test_scan.py::test_its_losses_are_those_of_plain_steps_at_the_same_rates_on_the_same_batches",
     "../scan/test_scan.py::test_it_ends_where_the_loss_has_risen_to_four_times_its_lowest",

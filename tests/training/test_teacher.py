@@ -27,6 +27,24 @@ def teacher_file(tmp_path):
     return tmp_path / "teacher.keras"
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Ends a training after so many epochs; after none, never."""
+
+    def __init__(self, epochs=1):
+        super().__init__()
+        self.epochs = epochs
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        pass
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epochs:
+            raise KeyboardInterrupt
+
+
 def student(**changes):
     return build_mlp(TrainConfig(hidden_units=(5,), seed=1, **changes), 3)
 
@@ -54,13 +72,6 @@ def test_the_teacher_itself_learns_nothing(split):
 def test_a_run_names_its_teacher_and_refuses_to_go_on_under_another(split, teacher_file, tmp_path):
     config = TrainConfig(hidden_units=(5,), epochs=3, patience=0, teacher=str(teacher_file), distillation=0.5)
 
-    class Interrupt(keras.callbacks.Callback):
-        def get_state(self):
-            return {}
-
-        def on_epoch_end(self, epoch, logs=None):
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         train(split, config, out=tmp_path / "run", callbacks=[Interrupt()])
     build_mlp(TrainConfig(hidden_units=(7,), seed=10), 3).save(teacher_file)
@@ -68,11 +79,22 @@ def test_a_run_names_its_teacher_and_refuses_to_go_on_under_another(split, teach
         train(split, config, out=tmp_path / "run")
 
 
+def test_under_the_same_teacher_an_interrupted_run_ends_bit_for_bit_the_same(split, teacher_file, tmp_path):
+    config = TrainConfig(hidden_units=(5,), epochs=3, patience=0, teacher=str(teacher_file), distillation=0.5)
+    straight = train(split, config)
+    with pytest.raises(KeyboardInterrupt):
+        train(split, config, out=tmp_path / "run", callbacks=[Interrupt()])
+    resumed = train(split, config, out=tmp_path / "run", callbacks=[Interrupt(0)])
+    for a, b in zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_teacher_of_other_classes_is_refused(split, tmp_path):
     build_mlp(TrainConfig(hidden_units=(7,)), 4).save(tmp_path / "four.keras")
     config = TrainConfig(teacher=str(tmp_path / "four.keras"), distillation=0.5)
     with pytest.raises(ModelError, match="a teacher of 3 classes, got 4"):
-        train(split, config)
+        train(split, config, out=tmp_path / "run")
+    assert not (tmp_path / "run" / "run.json").exists()
 
 
 @pytest.mark.parametrize(("teacher", "share"), [("runs/a", 0.0), ("", 0.5), (7, 0.5)])

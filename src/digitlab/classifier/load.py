@@ -11,8 +11,7 @@ from digitlab.classifier.classifier import Classifier
 from digitlab.errors import ModelError
 
 MODEL_FILE = "model.onnx"
-# What the shipped network is called in messages and on the command line.
-SHIPPED = "shipped"
+SHIPPED = "the shipped network"
 # protobuf, and so ONNX, knows no larger message.
 MOST_BYTES = 2**31 - 1
 
@@ -37,7 +36,7 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
         (1,)
     """
     if path is None:
-        return Classifier(shipped_model().read_bytes(), name=SHIPPED, threads=threads)
+        return Classifier(_read_shipped(), name=SHIPPED, threads=threads)
     file = _find(Path(path))
     return Classifier(_read(file), name=str(file), threads=threads)
 
@@ -45,6 +44,16 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
 def shipped_model() -> Traversable:
     """The ONNX file inside the package."""
     return resources.files("digitlab").joinpath("shipped", MODEL_FILE)
+
+
+def _read_shipped() -> bytes:
+    file = shipped_model()
+    if not file.is_file():
+        raise ModelError(
+            f"this copy of digitlab has no network in it: {file} is missing",
+            hint="install it again, or run `make model` in a clone",
+        )
+    return file.read_bytes()
 
 
 def _find(path: Path) -> Path:

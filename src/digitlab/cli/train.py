@@ -47,14 +47,14 @@ def train(
     label_smoothing: Annotated[float | None, typer.Option(help="Share of each label spread over all classes.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="Run folder or .keras file whose answers become a part of the labels.")
+        Path | None, typer.Option(help="Run folder or .keras file whose answers become a part of the labels.")
     ] = None,
     distillation: Annotated[float | None, typer.Option(help="The teacher's share of each label.")] = None,
     members: Annotated[int | None, typer.Option(help="Networks trained and averaged; 1: a single one.")] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a network, evaluate it and write its report."""
+    """Train a network, or a committee of several, evaluate it and write its report."""
     changes = {
         "hidden_units": None if hidden is None else _parse_widths(hidden),
         "learning_rate": learning_rate,
@@ -71,7 +71,7 @@ def train(
         "averaging": averaging,
         "label_smoothing": label_smoothing,
         "weight_decay": weight_decay,
-        "teacher": teacher,
+        "teacher": None if teacher is None else str(teacher.resolve()),  # a resume may begin elsewhere
         "distillation": distillation,
         "members": members,
         "seed": seed,
@@ -93,10 +93,10 @@ def train(
 
 def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: bool = False) -> dict[str, Any]:
     """Load the data, train, evaluate, report; Ctrl-C says how to go on."""
-    from digitlab.runs.keras_backend import BACKENDS, keras_backend, refuse_other_backends
+    from digitlab.runs.keras_backend import BACKENDS, keras_backend, refuse_unknown_backend
     from digitlab.study.train import train_and_report
 
-    refuse_other_backends(keras_backend())  # before anything is read or written
+    refuse_unknown_backend(keras_backend())  # before anything is read or written
     dataset = load_with_progress(source)
     stderr.print(
         f"[bold]{escape(dataset.name)}[/bold]: {len(dataset.train):,} images to train on, {len(dataset.test):,} to test"

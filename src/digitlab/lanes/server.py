@@ -17,7 +17,7 @@ def lane_context() -> Any:
     Raises:
         UsageError: Keras is to use another backend than TensorFlow.
     """
-    _refuse_other_backends()
+    _refuse_all_but_tensorflow()
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -39,10 +39,10 @@ def prepare_lanes() -> None:
         forkserver.ensure_running()
 
 
-def _refuse_other_backends() -> None:
+def _refuse_all_but_tensorflow() -> None:
     # JAX is not made to be forked, and several processes would fight over the one accelerator that it is chosen for.
     if (backend := keras_backend()) != "tensorflow":
         raise UsageError(
             f"networks are trained side by side on Keras' TensorFlow backend alone, got {backend}",
-            hint="set KERAS_BACKEND=tensorflow; on jax, `digitlab train` trains one network",
+            hint="set KERAS_BACKEND=tensorflow; only `digitlab train` works on jax too",
         )

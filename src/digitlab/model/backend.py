@@ -60,8 +60,6 @@ def _how_to_get(backend: str) -> str:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# On accelerators JAX else multiplies in fewer digits, and no export would be found equal to its network.
-os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 try:
     with _silenced_stderr():
         import keras

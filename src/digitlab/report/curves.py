@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ def draw_learning_curves(history: Rows, best_epoch: int | None) -> Figure:
 
     Args:
         history: The rows of history.csv, at least one.
-        best_epoch: The epoch that was restored, from 1; `None` marks none.
+        best_epoch: The epoch that was chosen by its validation loss, from 1; `None` marks none.
     """
     figure = new_figure(9.6, 3.8)
     for axes, name, title in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
@@ -51,11 +52,28 @@ def _draw_panel(axes: Axes, history: Rows, name: str, best_epoch: int | None) ->
     axes.legend(loc="best", fontsize=9)
 
 
-def read_curves(history: Rows, best_epoch: int | None) -> str:
-    """One sentence that says what the curves show."""
+def chosen_epoch(record: Mapping[str, Any]) -> int | None:
+    """The epoch that a run's record says was chosen by its validation loss; `None` where none was chosen."""
+    config = record["config"]
+    chooses = config.get("patience", 0) > 0 and config.get("validation_fraction", 0) > 0
+    return record.get("best_epoch") if chooses else None
+
+
+def read_curves(history: Rows, best_epoch: int | None, members: int = 1) -> str:
+    """One sentence that says what the curves show.
+
+    Args:
+        history: The rows of history.csv, at least one.
+        best_epoch: The epoch that was chosen by its validation loss, from 1; `None` where none was.
+        members: Networks whose mean the rows are.
+    """
     last = history[-1]
     if best_epoch is None or "val_loss" not in last:
-        return f"After {len(history)} epochs the training loss is {last['loss']:.4f}; nothing was held out to compare."
+        of_whom = f", the mean of {members} members," if members > 1 else ""
+        words = f"After {len(history)} epochs the training loss{of_whom} is {last['loss']:.4f}"
+        if "val_loss" in last:
+            return f"{words}, and {last['val_loss']:.4f} on the images held out, which chose nothing."
+        return f"{words}; nothing was held out to compare."
     kept = history[best_epoch - 1]
     gap = kept["accuracy"] - kept["val_accuracy"]
     words = (

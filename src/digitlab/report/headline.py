@@ -64,6 +64,9 @@ def is_unfinished(contents: Contents) -> bool:
 def reached(contents: Contents) -> str:
     """How far an unfinished run has come, as the end of a sentence; empty if nowhere."""
     if contents.history and verb(contents) == "train":
+        # A committee's history is the mean over the members that are done, of which the page does not know how many.
+        if contents.record["config"].get("members", 1) > 1:
+            return " after some of its members"
         return f" after {counted(len(contents.history), 'epoch')}"
     done = [name for name, stage in contents.record["stages"].items() if stage.get("status") == "finished"]
     return f" after the stage {done[-1]}" if done else ""
@@ -71,12 +74,13 @@ def reached(contents: Contents) -> str:
 
 def _of_evaluation(split: str, evaluation: Evaluation, contents: Contents) -> Headline:
     record, seeds = contents.record, contents.seeds
+    members = record["config"].get("members", 1)
     low, high = evaluation.accuracy_interval
     facts = [
         ("95 % interval", f"{percent(low)} – {percent(high)}"),
         ("loss", f"{evaluation.loss:.4f}"),
         ("calibration error", percent(evaluation.expected_calibration_error)),
-        ("epochs", str(len(contents.history))),
+        ("epochs", f"{members} × {len(contents.history)}" if members > 1 else str(len(contents.history))),
         ("weights", f"{record['parameters']:,}" if "parameters" in record else "–"),
         ("seconds, training and scoring", f"{_seconds(contents):.1f}")
         if verb(contents) == "train"

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from digitlab.data.split import IMAGE_SIDE
 from digitlab.report.contents import Contents
-from digitlab.report.curves import read_curves
+from digitlab.report.curves import chosen_epoch, read_curves
 from digitlab.report.document import beside_document, read_beside
 from digitlab.report.finalists import ranking
 from digitlab.report.headline import headline, is_unfinished, reached, verb
@@ -48,6 +48,7 @@ def render_html(contents: Contents, figures: dict[str, str]) -> str:
         unfinished=is_unfinished(contents),
         reached=reached(contents),
         layers=_layers(contents),
+        members=_members(contents),
         scan=contents.scan,
         search=contents.search,
         recommended=contents.recommended if "test" in contents.evaluations else None,
@@ -68,12 +69,21 @@ def _layers(contents: Contents) -> list[int] | None:
 
 
 def _network(contents: Contents) -> dict[str, Any]:
-    history, best_epoch = contents.history, contents.record.get("best_epoch")
     return {
-        "curves_read": read_curves(history, best_epoch) if history else "",
+        "curves_read": _curves_read(contents),
         "evaluations": contents.evaluations,
         "scored": list(contents.evaluations.items())[-1] if contents.evaluations else None,
     }
+
+
+def _curves_read(contents: Contents) -> str:
+    if not contents.history:
+        return ""
+    return read_curves(contents.history, chosen_epoch(contents.record), _members(contents))
+
+
+def _members(contents: Contents) -> int:
+    return int(contents.record["config"].get("members", 1))
 
 
 def _trials(contents: Contents) -> dict[str, Any]:

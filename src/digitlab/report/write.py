@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from digitlab.report.confusion import draw_confusion
 from digitlab.report.contents import Contents, read_contents
-from digitlab.report.curves import draw_learning_curves
+from digitlab.report.curves import chosen_epoch, draw_learning_curves
 from digitlab.report.distorted import draw_distorted
 from digitlab.report.finalists import draw_finalists
 from digitlab.report.gallery import draw_gallery
@@ -69,7 +69,7 @@ def _draw_network(contents: Contents) -> dict[str, Figure]:
     if contents.distorted:
         figures["distorted"] = draw_distorted(contents.distorted)
     if contents.history:
-        figures["learning_curves"] = draw_learning_curves(contents.history, contents.record.get("best_epoch"))
+        figures["learning_curves"] = draw_learning_curves(contents.history, chosen_epoch(contents.record))
     for name, evaluation in contents.evaluations.items():
         title = f"{name.capitalize()}: {round(evaluation.n * (1 - evaluation.accuracy))} of {evaluation.n:,} wrong"
         figures[f"confusion_{name}"] = draw_confusion(evaluation.confusion_matrix, evaluation.class_names, title)

@@ -3,7 +3,7 @@
 from digitlab.runs.atomic import atomic_path, write_bytes, write_text
 from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, new_run_path
 from digitlab.runs.identity import deciding_versions, refuse_differences
-from digitlab.runs.keras_backend import keras_backend, refuse_other_backends
+from digitlab.runs.keras_backend import keras_backend, refuse_unknown_backend
 from digitlab.runs.model_file import find_model
 from digitlab.runs.provenance import available_cores, describe_machine, describe_versions
 from digitlab.runs.version import VERSION
@@ -21,7 +21,7 @@ __all__ = [
     "keras_backend",
     "new_run_path",
     "refuse_differences",
-    "refuse_other_backends",
+    "refuse_unknown_backend",
     "write_bytes",
     "write_text",
 ]

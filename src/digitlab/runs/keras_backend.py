@@ -18,7 +18,7 @@ def keras_backend() -> str:
     return os.environ.get("KERAS_BACKEND") or _configured() or USUAL
 
 
-def refuse_other_backends(backend: str) -> None:
+def refuse_unknown_backend(backend: str) -> None:
     """Raise `UsageError` unless a network can be trained on `backend`."""
     if backend not in BACKENDS:
         raise UsageError(

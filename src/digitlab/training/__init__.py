@@ -1,1 +1,1 @@
-"""Training: a whole epoch as one compiled program, checkpoints, and the training of one network."""
+"""Training: a whole epoch as one compiled program, checkpoints, and the training of a network or a committee."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from types import ModuleType
 
 from digitlab.model.backend import keras
-from digitlab.runs import refuse_other_backends
+from digitlab.runs import refuse_unknown_backend
 
 
 def _of_backend(backend: str) -> ModuleType:
-    refuse_other_backends(backend)
+    refuse_unknown_backend(backend)
     if backend == "jax":
         from digitlab.training import jax_epoch
 

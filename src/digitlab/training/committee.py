@@ -7,6 +7,7 @@ number is all there is to decide.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +16,19 @@ import numpy as np
 
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
+from digitlab.errors import RunError
 from digitlab.model.build import average_networks
 from digitlab.model.keras_classifier import load_keras_classifier
 from digitlab.runs import RunFolder
 from digitlab.training.callbacks import EpochProgress, Progress, save_model
-from digitlab.training.network import STATE, train_network
+from digitlab.training.network import train_network
 from digitlab.training.run import Run
 
 FOLDER = "members"
+MODEL = "model.keras"
+
+# A network and the rows of its history.
+Member = tuple[Any, list[dict[str, float]]]
 
 
 def train_committee(
@@ -40,26 +46,46 @@ def train_committee(
         config: Architecture and procedure of every member.
         folder: Gets a folder for each member, so that the finished ones are not trained again when an interrupted
             committee is gone on with. `None` writes nothing.
-        callbacks: More Keras callbacks, acting in every member's training.
+        callbacks: More Keras callbacks. They act in the training of one member after another; what they remember
+            from one to the next is not kept for a resume.
         progress: Told of the epochs of all members, counted through.
 
     Returns:
         The committee as one network; ``history`` has the mean over the members of each epoch's columns, its
         duration their sum.
+
+    Raises:
+        RunError: A callback ended a member's training early, so that it is not what the others are.
     """
     members, histories = [], []
     for number in range(config.members):
-        own = RunFolder(folder / FOLDER / str(number + 1)) if folder is not None else None
+        own = member_folder(folder, number) if folder is not None else None
         told = None if progress is None else _counted_through(progress, number, config)
-        model, history = _member(parts, member_config(config, number), own, callbacks, told)
-        members.append(model)
-        histories.append(history)
-    rows = mean_history(histories)
-    if folder is not None:
-        folder.write_history(rows)
+        member = _finished(own) or _trained(parts, config, number, own, callbacks, told)
+        members.append(member[0])
+        histories.append(member[1])
+        rows = mean_history(histories)
+        if folder is not None:
+            folder.write_history(rows)
     stopped = f"all {len(rows)} epochs of {len(members)} members were trained"
     network = average_networks(members)
     return Run(network, config, rows, len(rows), stopped, parts[1], folder.path if folder else None)
+
+
+def member_folder(folder: RunFolder, number: int) -> RunFolder:
+    """Where the member `number`, from 0, lies."""
+    return RunFolder(folder / FOLDER / str(number + 1))
+
+
+def has_begun(folder: RunFolder) -> bool:
+    """Whether a member was trained here, if only for an epoch."""
+    return any((folder / FOLDER).glob("*/history.csv"))
+
+
+def seconds_so_far(folder: RunFolder) -> float:
+    """How long the epochs took that a training has behind it, those of a committee's members included."""
+    trained = [RunFolder(path.parent) for path in (folder / FOLDER).glob("*/history.csv")] or [folder]
+    return sum(row["duration_s"] for own in trained for row in own.read_history())
 
 
 def member_config(config: TrainConfig, number: int) -> TrainConfig:
@@ -78,40 +104,54 @@ def mean_history(histories: Sequence[list[dict[str, float]]]) -> list[dict[str, 
     return rows
 
 
-def _member(
+def _finished(folder: RunFolder | None) -> Member | None:
+    """A member that was trained before, `None` where it was not, or not to its end."""
+    if folder is None or not (folder / MODEL).exists():
+        return None
+    _clear(folder)
+    return load_keras_classifier(folder / MODEL).model, folder.read_history()
+
+
+def _trained(
     parts: tuple[Split, Split | None],
     config: TrainConfig,
+    number: int,
     folder: RunFolder | None,
     callbacks: Sequence[Any],
     progress: Progress | None,
-) -> tuple[Any, list[dict[str, float]]]:
-    """A member and its history: trained, or read where it lies finished."""
-    file = folder / "model.keras" if folder is not None else None
-    if folder is not None and file is not None and file.exists():
-        return load_keras_classifier(file).model, folder.read_history()
-    run = train_network(parts, config, folder, callbacks=callbacks, progress=progress)
-    if folder is not None and file is not None:
-        save_model(run.model, file)
-        (folder / STATE).unlink(missing_ok=True)
+) -> Member:
+    run = train_network(parts, member_config(config, number), folder, callbacks=callbacks, progress=progress)
+    if len(run.history) != config.epochs:
+        raise RunError(
+            f"member {number + 1}: expected {config.epochs} epochs, got {len(run.history)}",
+            hint="leave out callbacks that end training early, or train a single network",
+        )
+    if folder is not None:
+        save_model(run.model, folder / MODEL)
+        _clear(folder)
     return run.model, run.history
+
+
+def _clear(folder: RunFolder) -> None:
+    """Remove what only an unfinished member needs."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 def _counted_through(progress: Progress, number: int, config: TrainConfig) -> Progress:
     """Tells of one member's epochs as a part of all members'."""
+    before, total = number * config.epochs, config.members * config.epochs
+    seconds_an_epoch = 0.0
 
     def tell(own: EpochProgress) -> None:
+        nonlocal seconds_an_epoch
         remaining = own.remaining_s
-        if remaining is not None and own.epoch < own.epochs:
-            remaining *= 1 + (config.members - number - 1) * own.epochs / (own.epochs - own.epoch)
-        before = number * config.epochs
+        if remaining is not None:
+            if own.epoch < own.epochs:
+                seconds_an_epoch = remaining / (own.epochs - own.epoch)
+            remaining = seconds_an_epoch * (total - before - own.epoch)
+        best = None if own.best_epoch is None else before + own.best_epoch
         progress(
-            dataclasses.replace(
-                own,
-                epoch=before + own.epoch,
-                epochs=config.members * config.epochs,
-                best_epoch=None if own.best_epoch is None else before + own.best_epoch,
-                remaining_s=remaining,
-            )
+            dataclasses.replace(own, epoch=before + own.epoch, epochs=total, best_epoch=best, remaining_s=remaining)
         )
 
     return tell

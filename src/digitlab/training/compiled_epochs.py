@@ -18,6 +18,7 @@ from digitlab.config import UNDISTORTED, Distortion
 from digitlab.errors import UsageError
 from digitlab.model.backend import keras
 from digitlab.training.adapter import adapter
+from digitlab.training.lesson import Lesson
 from digitlab.training.scoring import prepare
 from digitlab.training.teacher import Teacher
 
@@ -47,7 +48,7 @@ class CompiledEpochs:
         self.model = model
         self.batch_size = batch_size
         self._steps = {
-            "train_step": adapter.make_train_step(model, batch_size, distortion, teacher),
+            "train_step": adapter.make_train_step(model, batch_size, Lesson(distortion, teacher)),
             "test_step": adapter.make_test_step(model),
         }
         self._programs: dict[str, Any] = {"train_function": None, "test_function": None}

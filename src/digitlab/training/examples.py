@@ -10,13 +10,14 @@ from digitlab.model.backend import keras
 from digitlab.runs import RunFolder, atomic_path
 from digitlab.training.adapter import adapter
 from digitlab.training.held_out import one_hot
+from digitlab.training.lesson import Lesson
 from digitlab.training.strokes import SEVEN
 
 EXAMPLES = 100
 
 
 def write_examples(folder: RunFolder, split: Split, config: TrainConfig) -> None:
-    """Write distorted.npz: one training image, and a hundred forms that a training gives it."""
+    """Write distorted.npz: one training image, and a hundred forms of the kind that training gives it."""
     index = _most_telling(split, config)
     with atomic_path(folder / "distorted.npz") as temporary:
         np.savez_compressed(temporary, original=split.images[index], distorted=distort_often(split, index, config))
@@ -26,7 +27,7 @@ def distort_often(split: Split, index: int, config: TrainConfig, count: int = EX
     """`count` forms of one image, uint8 [count, 28, 28]."""
     images, labels = (np.repeat(array[index : index + 1], count, axis=0) for array in (split.images, one_hot(split)))
     key = np.array([config.seed, 0], dtype=np.int32)
-    changed, _ = adapter.distorted((images, labels), config.distortions, key, 0)
+    changed, _ = Lesson(config.distortions)((images, labels), adapter.uniform_of(key, 0))
     return np.asarray(np.rint(keras.ops.convert_to_numpy(changed)).clip(0, 255), dtype=np.uint8)
 
 

@@ -14,23 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 # isort: off
-from digitlab.model.backend import keras  # before JAX, which reads from the environment what this puts there
+from digitlab.model.backend import keras  # before JAX, as before TensorFlow
 import jax
 from jax import numpy as jnp
 from jax._src import xla_bridge  # JAX has no public way to ask whether it has started
 # isort: on
 
-from digitlab.config import Distortion
 from digitlab.runs import available_cores
-from digitlab.training.distortion import distort
 from digitlab.training.divergence import add_loss, goes_on, smoothed
+from digitlab.training.lesson import Lesson
 from digitlab.training.scoring import EVALUATION_CHUNK, prepare
-from digitlab.training.teacher import Teacher
 
 Logs = dict[str, Any]
 Orders = Callable[[int], npt.NDArray[np.int32]]
 # A model's variables as Keras' own steps take and give them, a list for each kind.
 State = tuple[list[Any], ...]
+
+# On accelerators JAX else multiplies in fewer digits, and no export would be found equal to its network.
+jax.config.update("jax_default_matmul_precision", "highest")
 
 JIT_COMPILE = True
 # What XLA reads when it starts; the processor's threads cannot be told it in any other way.
@@ -44,6 +45,11 @@ def use_threads(threads: int) -> int:
         jax.devices()
     # Whoever started it without a word has as many as there are cores.
     return int(os.environ.get(_THREADS) or available_cores())
+
+
+def device() -> str:
+    """What the programs run on, in its maker's words."""
+    return str(jax.devices()[0].device_kind)
 
 
 def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int, seed: int) -> Any:
@@ -92,9 +98,7 @@ def _on_device(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(jax.device_put(array) for array in arrays)
 
 
-def make_train_step(
-    model: Any, batch_size: int, distortion: Distortion, teacher: Teacher | None = None
-) -> Callable[[State, Any], tuple[Logs, State]]:
+def make_train_step(model: Any, batch_size: int, lesson: Lesson) -> Callable[[State, Any], tuple[Logs, State]]:
     """A ``train_step`` that trains on one whole epoch.
 
     The last, smaller batch, if there is one, is one more step behind the loop over whole ones.
@@ -103,14 +107,9 @@ def make_train_step(
         model: Compiled. Its step is Keras' own, so that everything in it is too: loss, metrics, optimizer,
             what dropout draws, statistics of batch normalisation.
         batch_size: Images per update. The last update of an epoch takes what is left over.
-        distortion: How each image is changed anew each time.
-        teacher: Whose answers to the changed images become a part of their labels.
+        lesson: What becomes of a batch first, anew each time.
     """
     update = model.train_step
-
-    def prepared(batch: tuple[Any, ...], key: Any, step: Any) -> tuple[Any, ...]:
-        batch = distorted(batch, distortion, key, step)
-        return teacher(batch) if teacher else batch
 
     def train_step(state: State, data: Any) -> tuple[Logs, State]:
         (x, order, key), rest = data
@@ -119,13 +118,13 @@ def make_train_step(
 
         def one_batch(step: Any, state: State) -> State:
             batch = _take(arrays, jax.lax.dynamic_slice_in_dim(order, step * batch_size, batch_size))
-            _, state = update(state, prepared(batch, key, step))
+            _, state = update(state, lesson(batch, uniform_of(key, step)))
             return state
 
         state = _repeat(steps, one_batch, state)
         if left_over:
             batch = _take(arrays, order[-left_over:])
-            _, state = update(state, prepared(batch, key, steps))
+            _, state = update(state, lesson(batch, uniform_of(key, steps)))
         return _results(model, state), state
 
     return train_step
@@ -198,17 +197,13 @@ def run_range_test(
     return np.asarray(sweep(_state_of(model), _on_device(arrays), order, rates.astype(np.float32)))
 
 
-def distorted(batch: tuple[Any, ...], distortion: Distortion, key: Any, step: Any) -> tuple[Any, ...]:
-    """A batch with its images changed, by amounts that are a pure function of (seed, epoch, step).
+def uniform_of(key: Any, step: Any) -> Callable[..., Any]:
+    """``uniform(index, *shape)`` with float32 numbers from -1 to 1, a pure function of (seed, epoch, step, index).
 
     Args:
-        batch: Images [n, 28, 28], labels, and what goes with them.
-        distortion: How they are changed.
         key: Seed and epoch, int32 [2].
         step: Which batch of the epoch.
     """
-    if not distortion:
-        return batch
     # Named, since the environment may choose another generator for whoever leaves it open.
     of_step = jax.random.key(key[0], impl="threefry2x32")
     for number in (key[1], step):
@@ -217,7 +212,7 @@ def distorted(batch: tuple[Any, ...], distortion: Distortion, key: Any, step: An
     def uniform(index: int, *shape: int) -> Any:
         return jax.random.uniform(jax.random.fold_in(of_step, index), shape, jnp.float32, -1.0, 1.0)
 
-    return (distort(jnp.asarray(batch[0], jnp.float32), batch[1], distortion, uniform), *batch[1:])
+    return uniform
 
 
 def _repeat(steps: int, body: Callable[[Any, State], State], state: State) -> State:

@@ -28,13 +28,13 @@ def begin_record(
         split: The training split.
         config: Decides what is held out.
         about: More to say of the data set.
-        **more: Top-level keys to add or put in place of the usual; ``threads`` goes into ``machine``.
+        **more: Top-level keys to add or put in place of the usual; what ``machine`` holds is added to the usual.
 
     Returns:
         The record.
     """
     fitted, validation = hold_out(split, config)
-    threads = more.pop("threads", None)
+    machine = more.pop("machine", {})
     record = {
         "format": 1,
         "version": VERSION,
@@ -55,7 +55,7 @@ def begin_record(
         },
         "backend": keras_backend(),
         "versions": describe_versions(),
-        "machine": {**describe_machine(), **({"threads": threads} if threads else {})},
+        "machine": {**describe_machine(), **machine},
         "stages": {command: {"status": "running"}},
         "validation": None,
         "test": None,

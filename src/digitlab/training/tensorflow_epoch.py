@@ -18,12 +18,10 @@ import digitlab.model.backend  # noqa: F401 - before TensorFlow, whose start-up 
 import tensorflow as tf
 # isort: on
 
-from digitlab.config import Distortion
 from digitlab.runs import available_cores
-from digitlab.training.distortion import distort
 from digitlab.training.divergence import add_loss, goes_on, smoothed
+from digitlab.training.lesson import Lesson
 from digitlab.training.scoring import EVALUATION_CHUNK, prepare, record, score, unpack
-from digitlab.training.teacher import Teacher
 
 Logs = dict[str, Any]
 Orders = Callable[[int], npt.NDArray[np.int32]]
@@ -46,6 +44,14 @@ def use_threads(threads: int) -> int:
 def leave_graphs_as_traced() -> None:
     """Spare each new program TensorFlow's own optimiser: XLA has one, and the rest is not worth a quarter second."""
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def device() -> str:
+    """What the programs run on, in its maker's words; ``cpu`` for the processor."""
+    accelerators = tf.config.list_physical_devices("GPU")
+    if not accelerators:
+        return "cpu"
+    return str(tf.config.experimental.get_device_details(accelerators[0]).get("device_name", "GPU"))
 
 
 def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int, seed: int) -> Any:
@@ -83,9 +89,7 @@ def _plain(dataset: Any) -> Any:
     return dataset.with_options(options)
 
 
-def make_train_step(
-    model: Any, batch_size: int, distortion: Distortion, teacher: Teacher | None = None
-) -> Callable[[Any], Logs]:
+def make_train_step(model: Any, batch_size: int, lesson: Lesson) -> Callable[[Any], Logs]:
     """A ``train_step`` that trains on one whole epoch.
 
     The loop over whole batches is compiled. The last, smaller batch, if there is one, is an ordinary step
@@ -94,19 +98,14 @@ def make_train_step(
     Args:
         model: Compiled; its loss, metrics and optimizer are used through Keras' own methods.
         batch_size: Images per update. The last update of an epoch takes what is left over.
-        distortion: How each image is changed anew each time.
-        teacher: Whose answers to the changed images become a part of their labels.
+        lesson: What becomes of a batch first, anew each time.
     """
-
-    def prepared(batch: tuple[Any, ...], key: Any, step: Any) -> tuple[Any, ...]:
-        batch = distorted(batch, distortion, key, step)
-        return teacher(batch) if teacher else batch
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
     def whole_batches(arrays: tuple[Any, ...], order: Any, key: Any) -> None:
         def one_batch(step: Any) -> Any:
             batch = _take(arrays, tf.slice(order, [step * batch_size], [batch_size]))
-            _update(model, prepared(batch, key, step))
+            _update(model, lesson(batch, uniform_of(key, step)))
             return step + 1
 
         steps = int(order.shape[0]) // batch_size
@@ -121,7 +120,7 @@ def make_train_step(
             whole_batches(arrays, order[:whole], key)
         if left_over:
             batch = _take(arrays, order[whole:])
-            _update(model, prepared(batch, key, tf.constant(whole // batch_size)))
+            _update(model, lesson(batch, uniform_of(key, tf.constant(whole // batch_size))))
         return dict(model.get_metrics_result())
 
     return train_step
@@ -202,24 +201,20 @@ def _take(arrays: tuple[Any, ...], indices: Any) -> tuple[Any, ...]:
     return tuple(tf.gather(array, indices) for array in arrays)
 
 
-def distorted(batch: tuple[Any, ...], distortion: Distortion, key: Any, step: Any) -> tuple[Any, ...]:
-    """A batch with its images changed, by amounts that are a pure function of (seed, epoch, step).
+def uniform_of(key: Any, step: Any) -> Callable[..., Any]:
+    """``uniform(index, *shape)`` with float32 numbers from -1 to 1, a pure function of (seed, epoch, step, index).
 
     Args:
-        batch: Images [n, 28, 28], labels, and what goes with them.
-        distortion: How they are changed.
         key: Seed and epoch, int32 [2].
         step: Which batch of the epoch.
     """
-    if not distortion:
-        return batch
     of_step = tf.random.experimental.stateless_fold_in(key, step)
 
     def uniform(index: int, *shape: int) -> Any:
         seed = tf.random.experimental.stateless_fold_in(of_step, index)
         return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
 
-    return (distort(tf.cast(batch[0], tf.float32), batch[1], distortion, uniform), *batch[1:])
+    return uniform
 
 
 def _update(model: Any, arrays: tuple[Any, ...]) -> Any:

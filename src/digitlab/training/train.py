@@ -22,13 +22,13 @@ from digitlab.runs import (
 from digitlab.training import callback_state
 from digitlab.training.adapter import adapter
 from digitlab.training.callbacks import Progress, save_model
-from digitlab.training.committee import train_committee
+from digitlab.training.committee import has_begun, seconds_so_far, train_committee
 from digitlab.training.examples import write_examples
 from digitlab.training.held_out import hold_out
-from digitlab.training.network import train_network
+from digitlab.training.network import STATE, train_network
 from digitlab.training.record import begin_record
 from digitlab.training.run import Run
-from digitlab.training.teacher import describe_teacher
+from digitlab.training.teacher import describe_teacher, load_teacher
 
 
 def train(
@@ -87,7 +87,7 @@ def train_in(
         last_stage: Whether the run is finished with this.
     """
     record = _open_record(folder, split, config, about or {})
-    earlier = sum(row["duration_s"] for row in folder.read_history())
+    earlier = seconds_so_far(folder)
     started = time.perf_counter()
     run = _fit(split, config, folder, record["machine"]["threads"], callbacks, progress)
     save_model(run.model, folder / "model.keras")
@@ -102,7 +102,7 @@ def train_in(
         stopped=run.stopped,
         parameters=int(run.model.count_params()),
     )
-    (folder / "checkpoints" / "state.npz").unlink(missing_ok=True)
+    (folder / STATE).unlink(missing_ok=True)
     return run
 
 
@@ -125,7 +125,8 @@ def _fit(
 def _fix_threads(threads: int, folder: RunFolder | None) -> None:
     """Use as many threads as the run began with, since sums are rounded otherwise with another count."""
     in_force = adapter.use_threads(threads)
-    if folder is not None and in_force != threads and (folder / "checkpoints" / "state.npz").exists():
+    begun = folder is not None and ((folder / STATE).exists() or has_begun(folder))
+    if folder is not None and begun and in_force != threads:
         raise RunError(
             f"{folder.path} was begun with {threads} threads, this process has started with {in_force}",
             hint="resume it in a fresh process, so that it ends bit for bit as it would have",
@@ -145,8 +146,10 @@ def _open_record(folder: RunFolder, split: Split, config: TrainConfig, about: di
     """run.json of the run to begin, or of the one to go on with."""
     if folder.exists():
         return _check_same_run(folder, split, config)
+    load_teacher(config, split.num_classes)  # what is wrong with it is said before anything is written
     threads = adapter.use_threads(available_cores())
-    return begin_record(folder, "train", split, config, about=about, threads=threads, teacher=describe_teacher(config))
+    machine = {"threads": threads, "device": adapter.device()}
+    return begin_record(folder, "train", split, config, about=about, machine=machine, teacher=describe_teacher(config))
 
 
 def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dict[str, Any]:
@@ -156,10 +159,12 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
             f"{folder.path} holds a finished training",
             hint="add --overwrite to train anew, or choose another --out",
         )
-    _refuse_other_backend(folder, record)
+    _refuse_change_of_backend(folder, record)
+    adapter.use_threads(record["machine"]["threads"])  # asking JAX for its device starts it
     asked = {
         "configuration": (record["config"], config.to_dict()),
-        "teacher": (record.get("teacher"), describe_teacher(config)),
+        "teacher": (_sha256(record.get("teacher")), _sha256(describe_teacher(config))),
+        "device": (record["machine"].get("device", "cpu"), adapter.device()),
         "training data": (record["dataset"]["train_fingerprint"], split.fingerprint),
         "software": (deciding_versions(record["versions"]), deciding_versions(describe_versions())),
     }
@@ -167,7 +172,11 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
     return record
 
 
-def _refuse_other_backend(folder: RunFolder, record: dict[str, Any]) -> None:
+def _sha256(teacher: dict[str, str] | None) -> str | None:
+    return teacher["sha256"] if teacher else None
+
+
+def _refuse_change_of_backend(folder: RunFolder, record: dict[str, Any]) -> None:
     begun_on, here = record.get("backend", "tensorflow"), keras_backend()
     if begun_on != here:
         raise RunError(

@@ -12,6 +12,7 @@ from digitlab.data import load_dataset
 from digitlab.model.backend import keras
 from digitlab.training.adapter import adapter
 from digitlab.training.compiled_epochs import CompiledEpochs
+from digitlab.training.lesson import Lesson
 from digitlab.training.train import train
 
 FOLDER = Path(os.environ["JAX_CASES"])
@@ -42,7 +43,8 @@ def test_an_epoch_ends_with_the_weights_that_tensorflow_ends_it_with(optimizer, 
 def bent(seed, epoch, step):
     images = np.broadcast_to(problem()[0][:1], (3, 28, 28))
     key = np.array([seed, epoch], dtype=np.int32)
-    found, _ = adapter.distorted((images, None), Distortion(bend=1.0, thickness=0.5), key, step)
+    lesson = Lesson(Distortion(bend=1.0, thickness=0.5))
+    found, _ = lesson((images, None), adapter.uniform_of(key, step))
     return np.asarray(found)
 
 
