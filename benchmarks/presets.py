@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import digitlab
+from digitlab.evaluation.intervals import wilson_interval
 from digitlab.runs import RunFolder
 from results import machine_line, spread, write_section
 from rows import Rows, read_rows, write_rows
@@ -74,23 +75,37 @@ def commands(rows: Rows) -> str:
     return ", ".join(f"`python benchmarks/presets.py {p} --seeds {' '.join(s)}`" for p, s in by_preset.items())
 
 
+def accuracy(rows: list[dict[str, float]]) -> str:
+    """Mean, standard deviation and each; of a single one its interval."""
+    accuracies = [100 * row["accuracy"] for row in rows]
+    if len(rows) == 1:
+        low, high = wilson_interval(round(rows[0]["accuracy"] * rows[0]["n"]), int(rows[0]["n"]))
+        return f"{accuracies[0]:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
+    each = ", ".join(f"{a:.2f}" for a in accuracies)
+    return f"{statistics.fmean(accuracies):.2f} ± {statistics.stdev(accuracies):.2f} % ({each})"
+
+
 def words(rows: Rows) -> str:
     """The section."""
     lines = []
     for preset in sorted({preset for preset, _ in rows}):
         own = [row for (name, _), row in sorted(rows.items()) if name == preset]
-        accuracies = [100 * row["accuracy"] for row in own]
-        deviation = statistics.stdev(accuracies) if len(own) > 1 else 0.0
-        lines.append(
-            f"| `{preset}` | {len(own)} | {statistics.fmean(accuracies):.2f} ± {deviation:.2f} % "
-            f"({', '.join(f'{a:.2f}' for a in accuracies)}) | {statistics.fmean(row['loss'] for row in own):.4f} | "
-            f"{100 * statistics.fmean(row['calibration_error'] for row in own):.2f} % | "
-            f"{own[0]['parameters']:,.0f} | {own[0]['threads']:.0f} | {spread([row['seconds'] for row in own], 1)} |"
+        cells = (
+            f"`{preset}`",
+            str(len(own)),
+            accuracy(own),
+            f"{statistics.fmean(row['loss'] for row in own):.4f}",
+            f"{100 * statistics.fmean(row['calibration_error'] for row in own):.2f} %",
+            f"{own[0]['parameters']:,.0f}",
+            f"{own[0]['threads']:.0f}",
+            spread([row["seconds"] for row in own], 1),
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return f"""
 `digitlab train --preset NAME` on all 60,000 training images, the test split opened once a seed. Accuracy is the mean
 and standard deviation over the seeds, then each; the 95 % interval of a single accuracy of 99.3 % on 10,000 images is
 0.33 points wide. Seconds are those of the whole command: imports, compiling, training, scoring, export and report.
+Those of one thread were held to one core while other work ran on the other, and say how long it takes at most.
 
 | preset | seeds | test accuracy | loss | calibration error | weights | threads | s |
 |---|---|---|---|---|---|---|---|
@@ -98,6 +113,10 @@ and standard deviation over the seeds, then each; the 95 % interval of a single 
 
 {machine_line(("tensorflow", "keras", "numpy"))}
 Commands: {commands(rows)}
+
+For comparison, accuracies that others published of fully connected networks: 99.65 % of one network of 12 million
+weights (Ciresan et al. 2010), 99.69 % of a committee of seven (Ciresan et al. 2011), 99.30 % of one hidden layer of 800
+(Simard et al. 2003).
 """
 
 
