@@ -387,10 +387,10 @@ def test_a_failed_verification_leaves_the_older_file_as_it_was(tmp_path):
 def test_a_weight_that_is_off_is_found(tmp_path, monkeypatch, three_classes, wrong):
     """Added to the score of one class: a probability p moves by p (1 - p) as much, here by a fifth or more."""
 
-    def off(members, names):
+    def off(members, names, **options):
         bias = members[0].steps[-2].bias
         bias[0] += 5 * wrong
-        return onnx_bytes(members, names)
+        return onnx_bytes(members, names, **options)
 
     onnx_bytes = module.onnx_bytes
     monkeypatch.setattr(module, "onnx_bytes", off)
