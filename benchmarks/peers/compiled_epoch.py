@@ -1,6 +1,6 @@
 """digitlab's own compiled epoch, the preset `document`."""
 
-from common import arguments, begin, images
+from common import arguments, begin, images, keras_clock
 
 options = arguments()
 course = begin(options)
@@ -13,20 +13,6 @@ from digitlab.model.backend import keras  # noqa: E402
 from digitlab.model.build import build_mlp  # noqa: E402
 from digitlab.training.compiled_epochs import CompiledEpochs  # noqa: E402
 
-
-class Clock(keras.callbacks.Callback):
-    """Times epochs as the other peers' loops do."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Start."""
-        course.epoch_begins()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Stop."""
-        course.epoch_ended(logs["val_accuracy"])
-        self.model.stop_training = not course.goes_on
-
-
 config = TrainConfig(batch_size=options.batch_size, seed=options.seed)
 model = build_mlp(config, 10)
 one_hot = np.eye(10, dtype=np.float32)
@@ -36,6 +22,6 @@ CompiledEpochs(model, batch_size=config.batch_size).fit(
     epochs=options.most_epochs,
     seed=options.seed,
     validation_data=(val_x, one_hot[val_y]),
-    callbacks=[Clock()],
+    callbacks=[keras_clock(course, keras)],
 )
 course.report()

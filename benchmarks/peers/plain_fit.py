@@ -1,6 +1,6 @@
 """Keras as its documentation shows it: `Sequential.fit` on arrays. The backend is Keras' own choice."""
 
-from common import HIDDEN, LEARNING_RATE, arguments, begin, images, seed_initial_weights
+from common import HIDDEN, LEARNING_RATE, arguments, begin, images, keras_clock, seed_initial_weights
 
 options = arguments()
 course = begin(options)
@@ -14,19 +14,6 @@ model = keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
 model.compile(keras.optimizers.Adam(LEARNING_RATE), "categorical_crossentropy", metrics=["accuracy"])
 
 
-class Clock(keras.callbacks.Callback):
-    """Times epochs as the other peers' loops do."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Start."""
-        course.epoch_begins()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Stop."""
-        course.epoch_ended(logs["val_accuracy"])
-        self.model.stop_training = not course.goes_on
-
-
 one_hot = keras.utils.to_categorical
 model.fit(
     x,
@@ -34,7 +21,7 @@ model.fit(
     batch_size=options.batch_size,
     epochs=options.most_epochs,
     validation_data=(val_x, one_hot(val_y, 10)),
-    callbacks=[Clock()],
+    callbacks=[keras_clock(course, keras)],
     verbose=0,
 )
 course.report()

@@ -112,11 +112,14 @@ def test_a_resumed_one_counts_the_seconds_before_the_interruption_too(split, tmp
     assert RunFolder(tmp_path / "cut").read_record()["stages"]["train"]["duration_s"] > before > 0
 
 
-def test_a_callback_that_ends_a_member_early_is_refused_and_without_it_the_run_goes_on(split, tmp_path):
+def test_a_callback_that_ends_a_member_early_is_refused_and_without_it_the_run_goes_on(split, run, tmp_path):
     stop = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1e9)
     with pytest.raises(RunError, match="member 1: expected 3 epochs, got 2"):
         train(split, CONFIG, out=tmp_path / "run", callbacks=[stop])
     assert not (tmp_path / "run" / "members" / "1" / "model.keras").exists()
+    resumed = train(split, CONFIG, out=tmp_path / "run")
+    for a, b in zip(run.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_another_count_of_threads_is_refused_where_only_finished_members_lie(split, tmp_path, monkeypatch):

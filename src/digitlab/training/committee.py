@@ -122,6 +122,8 @@ def _trained(
 ) -> Member:
     run = train_network(parts, member_config(config, number), folder, callbacks=callbacks, progress=progress)
     if len(run.history) != config.epochs:
+        if folder is not None:
+            _clear(folder)  # its checkpoint says that it is finished, and it is to be trained anew
         raise RunError(
             f"member {number + 1}: expected {config.epochs} epochs, got {len(run.history)}",
             hint="leave out callbacks that end training early, or train a single network",
@@ -133,7 +135,7 @@ def _trained(
 
 
 def _clear(folder: RunFolder) -> None:
-    """Remove what only an unfinished member needs."""
+    """Remove the checkpoints, which only a member that is to be gone on with needs."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
