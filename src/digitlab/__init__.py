@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from digitlab.data import Dataset, Split, load_dataset
     from digitlab.evaluation import Comparison, Evaluation, compare, evaluate
     from digitlab.export import export_onnx
+    from digitlab.reading import Line, Reading, read_digit, read_number
     from digitlab.scan.result import ScanResult
     from digitlab.scan.scan import scan_learning_rates
     from digitlab.training.run import Run
@@ -28,6 +29,8 @@ _HOMES = {
     "Comparison": "digitlab.evaluation",
     "Dataset": "digitlab.data",
     "Evaluation": "digitlab.evaluation",
+    "Line": "digitlab.reading",
+    "Reading": "digitlab.reading",
     "Run": "digitlab.training.run",
     "ScanResult": "digitlab.scan.result",
     "SearchConfig": "digitlab.tuning.config",
@@ -40,6 +43,8 @@ _HOMES = {
     "export_onnx": "digitlab.export",
     "load_classifier": "digitlab.classifier",
     "load_dataset": "digitlab.data",
+    "read_digit": "digitlab.reading",
+    "read_number": "digitlab.reading",
     "scan_learning_rates": "digitlab.scan.scan",
     "train": "digitlab.training.train",
     "tune": "digitlab.tuning.tune",
@@ -50,6 +55,8 @@ __all__ = [
     "Comparison",
     "Dataset",
     "Evaluation",
+    "Line",
+    "Reading",
     "Run",
     "ScanResult",
     "SearchConfig",
@@ -62,6 +69,8 @@ __all__ = [
     "export_onnx",
     "load_classifier",
     "load_dataset",
+    "read_digit",
+    "read_number",
     "scan_learning_rates",
     "train",
     "tune",

@@ -27,14 +27,16 @@ class Distortion:
         bend: How strongly it is turned, scaled, slanted, shifted and bent; 1 is the usual.
         thickness: How far its strokes are made thinner or thicker; 1 is a pixel on either side.
         strokes: The share of the 1s that get a hook, and of the 7s that get a bar.
+        stretch: The share that is made wider, up to where the digit fills its frame.
     """
 
     bend: float = 0.0
     thickness: float = 0.0
     strokes: float = 0.0
+    stretch: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.bend > 0 or self.thickness > 0 or self.strokes > 0
+        return any(strength > 0 for strength in dataclasses.astuple(self))
 
 
 UNDISTORTED = Distortion()
@@ -60,6 +62,8 @@ class TrainConfig:
             either side.
         strokes: The share of the 1s that get a hook, half of them a foot too, and of the 7s that get a bar, anew
             in every epoch; for classes called 0 to 9 alone.
+        stretch: The share of the images that are made wider anew in every epoch, up to where the digit fills its
+            frame, as scanners and forms do that know no proportions.
         batch_normalization: Whether each hidden layer is normalised over the batch (Ioffe, Szegedy 2015); the
             exported network has it folded into its weights.
         schedule: What becomes of the learning rate: ``"constant"``, or ``"cosine"``, which rises over the first
@@ -93,6 +97,7 @@ class TrainConfig:
     distortion: float = 0.0
     thickness: float = 0.0
     strokes: float = 0.0
+    stretch: float = 0.0
     batch_normalization: bool = False
     schedule: str = "constant"
     averaging: float = 0.0
@@ -113,6 +118,7 @@ class TrainConfig:
         _check_number("distortion", self.distortion, at_least=0.0, to=5.0)
         _check_number("thickness", self.thickness, at_least=0.0, to=1.0)
         _check_number("strokes", self.strokes, at_least=0.0, to=1.0)
+        _check_number("stretch", self.stretch, at_least=0.0, to=1.0)
         _check_number("averaging", self.averaging, at_least=0.0, to=0.999999)
         _check_number("label_smoothing", self.label_smoothing, at_least=0.0, to=0.9)
         _check_number("weight_decay", self.weight_decay, at_least=0.0, to=100.0)
@@ -152,7 +158,7 @@ class TrainConfig:
     @property
     def distortions(self) -> Distortion:
         """What becomes of each image."""
-        return Distortion(bend=self.distortion, thickness=self.thickness, strokes=self.strokes)
+        return Distortion(self.distortion, self.thickness, self.strokes, self.stretch)
 
     @property
     def shape(self) -> str:

@@ -6,7 +6,8 @@
     ├── UsageError               exit code 2: the command or the call is wrong
     │   └── ConfigError          a configuration names an unknown key or an impossible value
     ├── DataError                a data set is unreadable, damaged or not what it claims to be
-    │   └── DownloadError        a known data set cannot be fetched
+    │   ├── DownloadError        a known data set cannot be fetched
+    │   └── PictureError         a picture cannot be read
     ├── ModelError               a model file is unreadable or does not fit the data
     └── RunError                 a run folder is incomplete, finished, or belongs to another configuration
 
@@ -59,6 +60,10 @@ class DataError(DigitlabError):
 
 class DownloadError(DataError):
     """A known data set can be had from none of its mirrors."""
+
+
+class PictureError(DataError):
+    """A picture cannot be read, or is not one."""
 
 
 class ModelError(DigitlabError):

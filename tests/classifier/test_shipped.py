@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import digitlab
-from digitlab.classifier.load import shipped_model
+from digitlab.classifier.load import shipped_file
 from digitlab.data.split import DIGIT_NAMES
 
-CARD = shipped_model().parent.joinpath("model_card.md")
+CARD = shipped_file().parent.joinpath("model_card.md")
 
 
 def test_it_is_what_opens_when_nothing_is_named():
@@ -22,7 +22,7 @@ def test_it_is_what_opens_when_nothing_is_named():
 
 
 def test_it_has_at_most_a_megabyte_and_its_card_is_of_this_very_file():
-    content = shipped_model().read_bytes()
+    content = shipped_file().read_bytes()
     assert len(content) <= 1_000_000
     card = CARD.read_text(encoding="utf-8")
     assert hashlib.sha256(content).hexdigest() in card

@@ -36,18 +36,22 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
         (1,)
     """
     if path is None:
-        return Classifier(_read_shipped(), name=SHIPPED, threads=threads)
+        return load_shipped(MODEL_FILE, threads=threads)
     file = _find(Path(path))
     return Classifier(_read(file), name=str(file), threads=threads)
 
 
-def shipped_model() -> Traversable:
-    """The ONNX file inside the package."""
-    return resources.files("digitlab").joinpath("shipped", MODEL_FILE)
+def load_shipped(name: str, *, threads: int = 1) -> Classifier:
+    """One of the networks inside the package, by the name of its file."""
+    return Classifier(_read_shipped(shipped_file(name)), name=SHIPPED, threads=threads)
 
 
-def _read_shipped() -> bytes:
-    file = shipped_model()
+def shipped_file(name: str = MODEL_FILE) -> Traversable:
+    """A file of the package's folder ``shipped``."""
+    return resources.files("digitlab").joinpath("shipped", name)
+
+
+def _read_shipped(file: Traversable) -> bytes:
     if not file.is_file():
         raise ModelError(
             f"this copy of digitlab has no network in it: {file} is missing",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from digitlab.cli import data, evaluate, export, report, scan, study, train, tune
+from digitlab.cli import data, evaluate, export, read, report, scan, study, train, tune
 from digitlab.errors import DigitlabError
 
 FAILED = 1
@@ -28,6 +28,7 @@ app.command()(scan.scan)
 app.command()(tune.tune)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
+app.command()(read.read)
 app.command()(report.report)
 app.add_typer(data.app, name="data")
 

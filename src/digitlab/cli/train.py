@@ -39,6 +39,7 @@ def train(
         float | None, typer.Option(help="How far strokes are made thinner or thicker in every epoch, in pixels.")
     ] = None,
     strokes: Annotated[float | None, typer.Option(help="Share of 1s given a hook and of 7s given a bar.")] = None,
+    stretch: Annotated[float | None, typer.Option(help="Share of images widened up to filling their frame.")] = None,
     batch_normalization: Annotated[
         bool | None, typer.Option(help="Normalise each hidden layer over the batch.")
     ] = None,
@@ -66,6 +67,7 @@ def train(
         "distortion": distortion,
         "thickness": thickness,
         "strokes": strokes,
+        "stretch": stretch,
         "batch_normalization": batch_normalization,
         "schedule": schedule,
         "averaging": averaging,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from digitlab.config import Distortion
 from digitlab.data.split import IMAGE_SIDE
 from digitlab.model.backend import keras
+from digitlab.training.extent import columns_of
 from digitlab.training.strokes import add_strokes
 
 Tensor = Any
@@ -26,10 +27,12 @@ ROTATION, SCALING, SHEAR, SHIFT = 0.26, 0.15, 0.2, 1.5
 # them: so many pixels wide, and so many high, as a standard deviation.
 ELASTIC_WIDTH, ELASTIC_HEIGHT, ELASTIC_POINTS = 5.5, 1.07, 8
 CENTRE = (IMAGE_SIDE - 1) / 2
+# The longer side of a digit in MNIST's frame; a 1 is made no wider than so many times.
+DIGIT_SIDE, MOST_WIDENING = 20, 4.0
 
 
 def distort(images: Tensor, labels: Tensor, distortion: Distortion, uniform: Uniform) -> Tensor:
-    """Change each image by an amount of its own: turn, scale, slant, shift, bend; other strokes, thinner or thicker.
+    """Change each image by an amount of its own: turn, scale, slant, shift, bend, widen; other and thicker strokes.
 
     Args:
         images: float32 [n, 28, 28], 0 to 255; what lies outside is 0.
@@ -45,8 +48,11 @@ def distort(images: Tensor, labels: Tensor, distortion: Distortion, uniform: Uni
         images = _settled(add_strokes(images, labels, distortion.strokes, uniform))
     if distortion.thickness:
         images = _settled(_thicken(images, uniform(2, count, 1, 1) * distortion.thickness))
-    if distortion.bend:
-        images = _read(images, *_where_to_read(count, distortion.bend, uniform))
+    if distortion.bend or distortion.stretch:
+        x, y = _where_to_read(count, distortion.bend, uniform)
+        if distortion.stretch:
+            x = CENTRE + (x - CENTRE) / _widening(images, distortion.stretch, uniform)
+        images = _read(images, x, y)
     return images
 
 
@@ -64,6 +70,15 @@ def _where_to_read(count: int, strength: float, uniform: Uniform) -> tuple[Tenso
     x = x + shear * y + bend[:count] + amounts[4] * SHIFT + CENTRE
     y = y + bend[count:] + amounts[5] * SHIFT + CENTRE
     return x, y
+
+
+def _widening(images: Tensor, share: float, uniform: Uniform) -> Tensor:
+    """How many times as wide each image is made, [n, 1, 1]: of some, up to where the digit fills the frame."""
+    ops = keras.ops
+    drawn = (uniform(4, 2, int(images.shape[0])) + 1) / 2  # 0 to 1
+    first, last = columns_of(images)
+    fills = ops.clip(DIGIT_SIDE / (last - first + 1), 1, MOST_WIDENING)
+    return ops.where(drawn[0] < share, fills ** drawn[1], 1.0)[:, None, None]
 
 
 def _smooth(grid: Tensor) -> Tensor:

@@ -12,13 +12,12 @@ import numpy as np
 
 from digitlab.data.split import IMAGE_SIDE
 from digitlab.model.backend import keras
+from digitlab.training.extent import rows_of
 
 Tensor = Any
 Uniform = Callable[..., Tensor]
 
 ONE, SEVEN = 1, 7
-# A row belongs to the digit where it holds the ink of so many full pixels.
-LEAST_INK = 0.5 * 255
 # A stroke's place is the centre of the ink in a band of rows: a Gaussian so many rows wide.
 BAND = 1.0
 # Half the pen's width in pixels, from and to.
@@ -51,7 +50,7 @@ def add_strokes(images: Tensor, labels: Tensor, share: float, uniform: Uniform) 
     seven = chosen * ops.cast(labels[:, SEVEN], "float32")
     footed = one * ops.cast(drawn[1] < FOOTED, "float32")
     pen = _between(drawn[2], PEN)
-    top, bottom = _rows_of(images)
+    top, bottom = rows_of(images)
     height = bottom - top
 
     x = _ink_at(images, top + 1)
@@ -68,14 +67,6 @@ def add_strokes(images: Tensor, labels: Tensor, share: float, uniform: Uniform) 
 
 def _between(drawn: Tensor, limits: tuple[float, float]) -> Tensor:
     return limits[0] + (limits[1] - limits[0]) * drawn
-
-
-def _rows_of(images: Tensor) -> tuple[Tensor, Tensor]:
-    """The first and the last row that hold ink, float32 [n] each."""
-    ops = keras.ops
-    inked = ops.cast(ops.sum(images, axis=2) > LEAST_INK, "float32")
-    first, last = ops.argmax(inked, axis=1), IMAGE_SIDE - 1 - ops.argmax(inked[:, ::-1], axis=1)
-    return ops.cast(first, "float32"), ops.cast(last, "float32")
 
 
 def _ink_at(images: Tensor, row: Tensor) -> Tensor:

@@ -1,0 +1,128 @@
+"""``digitlab read``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from digitlab.cli.console import print_json, stderr, stdout
+from digitlab.errors import DigitlabError, UsageError
+
+if TYPE_CHECKING:
+    from digitlab.classifier import Classifier
+    from digitlab.reading import Line
+
+STANDARD_INPUT = "-"
+FAILED = 1
+
+
+def read(
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Pictures, folders of pictures, or - for standard input.")
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="Run folder or .onnx file that names the digits. Default: the shipped network.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="The least probability of being a digit that is believed; below it: ?.")
+    ] = 0.5,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Draw boxes and labels: a file for one picture, a folder for several.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Read the digits and numbers on pictures."""
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"--threshold: expected a number from 0 to 1, got {threshold:g}", hint="leave it out for 0.5")
+    from digitlab.classifier import load_classifier
+
+    sources = list(_sources(pictures))
+    classifier = load_classifier(model)
+    told = [_read(source, classifier, threshold, _target(annotate, source, len(sources))) for source in sources]
+    if as_json:
+        print_json({"images": told})
+    else:
+        _show(told)
+    if any(image["error"] for image in told):
+        raise typer.Exit(FAILED)
+
+
+def _sources(given: list[str]) -> Iterator[str]:
+    """The files that are meant, those of folders in order."""
+    from digitlab.data.image_folder import SUFFIXES
+
+    for name in given:
+        path = Path(name)
+        if name == STANDARD_INPUT or not path.is_dir():
+            yield name
+            continue
+        inside = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise UsageError(f"{path}: expected pictures in it, found none", hint=f"known are {', '.join(SUFFIXES)}")
+        yield from map(str, inside)
+
+
+def _target(annotate: Path | None, source: str, count: int) -> Path | None:
+    """Where the annotated picture goes."""
+    if annotate is None or (count == 1 and annotate.suffix):
+        return annotate
+    name = "standard-input" if source == STANDARD_INPUT else Path(source).stem
+    return annotate / f"{name}.png"
+
+
+def _read(source: str, classifier: Classifier, threshold: float, target: Path | None) -> dict[str, Any]:
+    """What ``--json`` says of one picture; an error is told and the others are read all the same."""
+    from digitlab.reading import annotate, read_number
+
+    picture: Any = sys.stdin.buffer.read() if source == STANDARD_INPUT else source
+    try:
+        lines = read_number(picture, classifier, threshold=threshold)
+        if target is not None:
+            annotate(picture, lines, target)
+    except DigitlabError as error:
+        stderr.print(f"error: {error}", markup=False)
+        return {"file": source, "text": "", "lines": [], "error": error.message}
+    return {
+        "file": source,
+        "text": "\n".join(line.text for line in lines),
+        "lines": [_line(line) for line in lines],
+        "error": None,
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    digits = [
+        {
+            "label": digit.label,
+            "probability": round(digit.probability, 6),
+            "readable": digit.readable,
+            "box": list(digit.box),
+        }
+        for digit in line.digits
+    ]
+    return {"text": line.text, "digits": digits}
+
+
+def _show(told: list[dict[str, Any]]) -> None:
+    """A table for people: a row a line of digits."""
+    from rich.table import Table
+
+    table = Table("picture", "text", "least sure", box=None, header_style="dim")
+    for image in told:
+        name = escape(image["file"])
+        if image["error"]:
+            table.add_row(name, "[red]not read[/red]", "")
+        elif not image["lines"]:
+            table.add_row(name, "[dim]no digits[/dim]", "")
+        for line in image["lines"]:
+            least = min(line["digits"], key=lambda digit: digit["probability"])
+            table.add_row(
+                name, f"[bold]{line['text']}[/bold]", f"{least['label']} ({100 * least['probability']:.0f} %)"
+            )
+            name = ""
+    stdout.print(table)

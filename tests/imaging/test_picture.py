@@ -1,0 +1,134 @@
+"""Pictures as people have them become grey pixels, or an error that says what came."""
+
+import contextlib
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from digitlab.errors import PictureError
+from digitlab.imaging.picture import open_picture
+
+RAMP = np.tile(np.arange(0, 250, 10, dtype=np.uint8), (20, 1))  # 20 rows of 25, brighter to the right
+
+
+def saved(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM"])
+def test_the_same_pixels_come_from_path_bytes_image_and_array(kind, tmp_path):
+    picture = Image.fromarray(RAMP)
+    content = saved(picture, kind, **({"lossless": True} if kind == "WEBP" else {}))
+    (tmp_path / "picture").write_bytes(content)
+    for source in (tmp_path / "picture", str(tmp_path / "picture"), content, picture, RAMP):
+        np.testing.assert_array_equal(open_picture(source), RAMP)
+
+
+def test_a_jpeg_comes_within_what_jpeg_loses():
+    assert np.abs(open_picture(saved(Image.fromarray(RAMP), "JPEG", quality=95)).astype(int) - RAMP).max() < 12
+
+
+@pytest.mark.parametrize(("orientation", "turned"), [(1, RAMP), (3, RAMP[::-1, ::-1]), (6, np.rot90(RAMP, -1))])
+def test_a_picture_is_turned_as_the_camera_says(orientation, turned):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    np.testing.assert_array_equal(open_picture(saved(Image.fromarray(RAMP), "PNG", exif=exif)), turned)
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (40, 255), (255, 0)])
+def test_transparent_paper_is_white_and_black_under_bright_ink(ink, paper):
+    drawing = np.zeros((20, 20, 4), np.uint8)
+    drawing[5:15, 9:11] = (ink, ink, ink, 255)
+    grey = open_picture(drawing)
+    assert (grey[0, 0], grey[10, 10]) == (paper, ink)
+    assert (open_picture(np.zeros((20, 20, 4), np.uint8)) == 255).all()  # nothing drawn at all
+
+
+def test_colours_become_their_brightness():
+    colours = np.zeros((20, 20, 3), np.uint8)
+    colours[:10] = (255, 0, 0)
+    grey = open_picture(colours)
+    assert (grey[0, 0], grey[-1, -1]) == (76, 0)  # ITU-R 601: 0.299 of red
+
+
+def test_sixteen_bits_are_spread_over_eight():
+    deep = Image.fromarray(RAMP.astype(np.uint16) * 100)
+    grey = open_picture(saved(deep, "PNG"))
+    assert (grey.min(), grey.max()) == (0, 255)
+    assert np.abs(grey - RAMP * (255 / 240)).max() < 1
+
+
+def test_a_large_jpeg_is_decoded_at_a_part_of_its_size():
+    grey = open_picture(saved(Image.new("L", (8000, 6000), 128), "JPEG"))
+    assert grey.shape == (1500, 2000)
+
+
+def bomb(width, height):
+    """A PNG that claims a size, and has a few bytes."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
+
+
+def frames(count):
+    pictures = [Image.fromarray(np.roll(RAMP, shift, axis=1)) for shift in range(count)]
+    file = io.BytesIO()
+    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "an empty file"),
+        (b"%PDF-1.7 and more", "a PDF document"),
+        (b"hello, world", "no format that Pillow knows"),
+        (saved(Image.fromarray(np.tile(RAMP, (9, 9))), "JPEG")[:900], "truncated"),
+        (saved(Image.new("L", (1, 1)), "PNG"), "at least 8x8 pixels, got 1x1"),
+        (bomb(30_000, 30_000), "at most 64 million pixels, got more"),
+        (bomb(30_000, 20), "got 30000x20"),
+        (frames(3), "one picture, got 3 frames"),
+    ],
+)
+def test_what_is_no_picture_is_said_to_be_what_it_is(content, said, tmp_path):
+    (tmp_path / "picture.png").write_bytes(content)
+    with pytest.raises(PictureError) as caught:
+        open_picture(tmp_path / "picture.png")
+    assert said in caught.value.message
+    assert caught.value.message.startswith(str(tmp_path / "picture.png"))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("picture", [np.zeros((20, 20)), np.zeros((2, 20, 20, 3), np.uint8), np.zeros(20, np.uint8), 7])
+def test_an_array_of_another_kind_is_refused(picture):
+    with pytest.raises(PictureError, match="expected a"):
+        open_picture(picture)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(PictureError, match="No such file"):
+        open_picture(tmp_path / "nowhere.png")
+
+
+WHOLE = saved(Image.fromarray(RAMP), "PNG")
+
+
+@settings(max_examples=60)
+@given(st.integers(0, len(WHOLE) - 1), st.binary(min_size=0, max_size=8))
+def test_damaged_bytes_give_pixels_or_a_picture_error_and_nothing_else(position, junk):
+    damaged = WHOLE[:position] + junk + WHOLE[position + len(junk) :]
+    with contextlib.suppress(PictureError):
+        assert open_picture(damaged).dtype == np.uint8
