@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from digitlab.imaging.ink import Ink
 
+Marks = npt.NDArray[np.uint8]
+
 # In a picture of so few pixels a bar of a digit is as long as a line.
 LEAST_SIDE = 100
 # From so much ink on, a pixel can be a line's.
@@ -30,16 +32,23 @@ def without_lines(ink: Ink) -> Ink:
     return np.asarray(ink * ~(level | plumb), dtype=np.float32)
 
 
-def _lines(marks: npt.NDArray[np.uint8], length: int, thickest: int) -> npt.NDArray[np.bool_]:
+def _lines(marks: Marks, length: int, thickest: int) -> npt.NDArray[np.bool_]:
     """Which pixels belong to level lines of at least `length` and to nothing else."""
     if length < 2:
         return np.zeros(marks.shape, bool)
-    # Closed by a little first, since a line of the camera's climbs by a pixel now and then.
-    smoothed = cv2.dilate(marks, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(smoothed, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)) & marks
-    runs = cv2.dilate(runs, np.ones((3, 1), np.uint8)) & marks
+    # Widened by a little first, since a line of the camera's climbs by a pixel now and then.
+    runs = _dilated(_opened(_dilated(marks, 3), 1, length) & marks, 3) & marks
     # What is thick there is no line: a bar of a digit with its stem, say.
-    thick = cv2.morphologyEx(marks, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8))
-    rest = marks & ~runs
-    crossing = cv2.dilate(rest, np.ones((2 * thickest + 1, 1), np.uint8)) & runs
+    thick = _opened(marks, thickest + 1, 1)
+    crossing = _dilated(marks & ~runs, 2 * thickest + 1) & runs
     return np.asarray((runs & ~thick & ~crossing) > 0)
+
+
+def _opened(marks: Marks, height: int, width: int) -> Marks:
+    """What is at least so high and so wide."""
+    return np.asarray(cv2.morphologyEx(marks, cv2.MORPH_OPEN, np.ones((height, width), np.uint8)), dtype=np.uint8)
+
+
+def _dilated(marks: Marks, height: int) -> Marks:
+    """Spread up and down."""
+    return np.asarray(cv2.dilate(marks, np.ones((height, 1), np.uint8)), dtype=np.uint8)

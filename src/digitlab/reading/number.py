@@ -18,7 +18,7 @@ from digitlab.imaging.ink import Grey, find_ink
 from digitlab.imaging.lines import without_lines
 from digitlab.imaging.picture import open_picture
 from digitlab.reading.judge import THRESHOLD, Judge
-from digitlab.reading.reading import Box, Line, Reading
+from digitlab.reading.reading import Box, Line
 from digitlab.reading.rows import Row, find_rows
 from digitlab.reading.segments import Segment, find_segments
 
@@ -94,9 +94,12 @@ def _cheapest_way(segments: list[Segment], costs: list[float], parts: int) -> li
             cheapest[segment.last], last[segment.last] = whole, index
     way: list[int] = []
     end = parts
-    while end and (index := last[end]) is not None:
-        way.append(index)
-        end = segments[index].first
+    while end:
+        before = last[end]
+        if before is None:  # a part that is no segment's: nothing covers the row
+            return []
+        way.append(before)
+        end = segments[before].first
     return way[::-1]
 
 
@@ -104,6 +107,3 @@ def _box(segment: Segment, scale: float) -> Box:
     piece = segment.piece
     x, y, width, height = (round(length / scale) for length in (piece.x, piece.y, piece.width, piece.height))
     return x, y, max(1, width), max(1, height)
-
-
-__all__ = ["Reading", "read_number"]
