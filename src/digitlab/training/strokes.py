@@ -24,7 +24,7 @@ BAND = 1.0
 PEN = (0.6, 1.6)
 # As shares of the digit's height, from and to: how far a hook reaches left and down, half a foot's and half a
 # bar's width, how far down a bar is.
-HOOK_LEFT, HOOK_DOWN, HALF_FOOT, HALF_BAR, BAR_DOWN = (0.1, 0.4), (0.05, 0.35), (0.1, 0.28), (0.12, 0.28), (0.4, 0.6)
+HOOK_LEFT, HOOK_DOWN, HALF_FOOT, HALF_BAR, BAR_DOWN = (0.1, 0.6), (0.05, 0.6), (0.1, 0.28), (0.12, 0.28), (0.4, 0.6)
 # How much a bar or a foot may rise or fall over its half width.
 TILT = 0.3
 # The share of the hooked 1s that have a foot too.
