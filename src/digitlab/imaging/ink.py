@@ -14,7 +14,7 @@ FLAT_SIDE = 60
 # Paper is what remains of a picture when everything narrower than this share of its longer side is taken away.
 PAPER = 1 / 3
 # Where there are many digits, of its shorter side.
-CROWDED_PAPER = 1 / 2
+CROWDED_PAPER = 1 / 4
 # No stroke of many digits is as wide as this share of it; shadows are wider.
 CROWDED_STROKE = 1 / 8
 # Grain finer than this share of the longer side, of the shorter in a crowd, and than so many pixels, is smoothed.
