@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from digitlab.data.split import IMAGE_SIDE
 from digitlab.imaging.blobs import keep_digit
-from digitlab.imaging.ink import Grey, Ink, find_ink
+from digitlab.imaging.ink import FLAT_SIDE, Grey, Ink, find_ink
 
 Framed = npt.NDArray[np.uint8]
 
@@ -27,11 +27,14 @@ INKED = 0.15
 THINNEST = 7.5
 # A bitmap that was enlarged by more than this shows its steps.
 STEPS = 1.5
+# A square bitmap of at most `FLAT_SIDE` pixels a side that a digit fills to all four edges was stretched to it; half of
+# MNIST's digits are narrower than 0.8 of their height, and those that were stretched most are narrower still.
+NATURAL_WIDTH = 0.75
 
 
 def frame_picture(grey: Grey) -> Framed:
     """The digit on a picture of one digit, uint8 [28, 28]; all 0 where there is no ink."""
-    return frame_ink(keep_digit(find_ink(_reduced(grey))))
+    return frame_ink(_in_proportion(keep_digit(find_ink(_reduced(grey)))))
 
 
 def frame_ink(ink: Ink) -> Framed:
@@ -53,6 +56,16 @@ def _reduced(grey: Grey) -> Grey:
     if max(grey.shape) <= WORK_SIDE:
         return grey
     return np.asarray(_resize(grey, WORK_SIDE), dtype=np.uint8)
+
+
+def _in_proportion(ink: Ink) -> Ink:
+    """A digit that was stretched to fill a square bitmap, made as wide as digits are; every other as it is."""
+    height, width = ink.shape
+    cropped = _crop(ink)
+    if width != height or height > FLAT_SIDE or cropped is None or cropped.shape != ink.shape:
+        return ink
+    size = (round(NATURAL_WIDTH * FINE_SIDE), FINE_SIDE)
+    return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC), dtype=np.float32).clip(0, 1)
 
 
 def _crop(ink: Ink) -> Ink | None:
