@@ -40,7 +40,7 @@ def _endless(split: Split, seed: int) -> Iterator[Images]:
     rng = np.random.default_rng([seed, 5])
     number = 0
     while True:
-        framed = frame_ink(_KINDS[number % len(_KINDS)](rng, split))
+        framed = frame_ink(_MAKERS[number % len(_MAKERS)](rng, split))
         if framed.any():
             number += 1
             yield framed
@@ -79,7 +79,7 @@ def _strokes(rng: np.random.Generator, split: Split) -> Ink:
 
 def _cut(rng: np.random.Generator, split: Split) -> Ink:
     """A part of a digit: what lies on one side of a straight cut through it."""
-    digit = _any_digit(rng, split)
+    digit = _any_digit(rng, split, but=1)  # half a 1 is a 1
     share = rng.uniform(0.35, 0.6)
     turned = np.rot90(digit, rng.integers(4))
     ink = np.flatnonzero(turned.any(axis=0))
@@ -102,7 +102,7 @@ def _joined(rng: np.random.Generator, split: Split) -> Ink:
 
 
 def _shape(rng: np.random.Generator, split: Split) -> Ink:
-    """Something filled: a block, a wedge, an ellipse, with holes or without."""
+    """Something filled, plain or patterned, with holes or without, half of them the same on the left and right."""
     picture = np.zeros((SIDE, SIDE), np.uint8)
     for _ in range(rng.integers(1, 5)):
         corners = rng.integers(12, SIDE - 12, (rng.integers(3, 8), 2)).astype(np.int32)
@@ -111,18 +111,64 @@ def _shape(rng: np.random.Generator, split: Split) -> Ink:
         else:
             axes = tuple(int(length) for length in rng.integers(8, 40, 2))
             cv2.ellipse(picture, tuple(map(int, corners[0])), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
-    shade = rng.uniform(0.4, 1) + rng.uniform(-0.3, 0.3) * np.linspace(-1, 1, SIDE)
-    return np.asarray(picture / 255 * np.clip(shade, 0.1, 1), dtype=np.float32)
+    if rng.random() < 0.5:
+        picture = np.maximum(picture, picture[:, ::-1])
+    if rng.random() < 0.2:
+        picture = cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones((9, 9), np.uint8))
+    return np.asarray(picture / 255 * _pattern(rng), dtype=np.float32)
+
+
+def _silhouette(rng: np.random.Generator, split: Split) -> Ink:
+    """Something filled that is the same on the left and right, as things are that are worn: an outline, a slit."""
+    rows = np.arange(SIDE)
+    knots = np.sort(rng.uniform(0, SIDE, rng.integers(2, 6)))
+    half = np.interp(rows, np.concatenate([[0], knots, [SIDE]]), rng.uniform(8, 45, len(knots) + 2))
+    if rng.random() < 0.5:
+        half = np.where(rows < rng.uniform(0.2, 0.9) * SIDE, half, half * rng.uniform(0.4, 0.9))
+    away = np.abs(rows - SIDE / 2)[None, :]
+    filled = away < half[:, None]
+    if rng.random() < 0.3:
+        filled &= ~((away < rng.uniform(1, 6)) & (rows > rng.uniform(0.1, 0.6) * SIDE)[:, None])
+    return np.asarray(filled * _pattern(rng), dtype=np.float32)
+
+
+def _pattern(rng: np.random.Generator) -> Ink:
+    """A shade for every pixel: slanted, striped or blotched light, from 0.1 to 1."""
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    angle = rng.uniform(0, np.pi)
+    across = x * np.cos(angle) + y * np.sin(angle)
+    waves = (
+        across - across.mean(),
+        np.sin(2 * np.pi * rng.uniform(2, 9) * across),
+        _blotches(rng, rng.uniform(2, 10)) / 2,
+    )
+    return np.clip(rng.uniform(0.4, 1) + rng.uniform(0, 0.5) * waves[rng.integers(3)], 0.1, 1).astype(np.float32)
 
 
 def _dirt(rng: np.random.Generator, split: Split) -> Ink:
     """Blotches and grain, as a shadow or a texture leaves them."""
+    return np.clip((_blotches(rng, rng.uniform(1.5, 12)) - rng.uniform(0.5, 1.5)) / 1.5, 0, 1).astype(np.float32)
+
+
+def _blotches(rng: np.random.Generator, size: float) -> Ink:
+    """Smooth noise of mean 0 and deviation 1, its blotches some pixels wide."""
     grain = rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32)
-    blotches = cv2.GaussianBlur(grain, (0, 0), float(rng.uniform(1.5, 12)))
-    return np.clip((blotches / blotches.std() - rng.uniform(0.5, 1.5)) / 1.5, 0, 1).astype(np.float32)
+    blotches = cv2.GaussianBlur(grain, (0, 0), float(size))
+    return np.asarray(blotches / blotches.std(), dtype=np.float32)
 
 
-_KINDS: tuple[Maker, ...] = (_letter, _scribble, _strokes, _cut, _joined, _shape, _dirt)
+# In the order in which `not_digits` makes them.
+KINDS = {
+    "letters and signs": _letter,
+    "scribbles": _scribble,
+    "straight and bent strokes": _strokes,
+    "parts of digits": _cut,
+    "two digits, or one and a part": _joined,
+    "filled shapes": _shape,
+    "silhouettes": _silhouette,
+    "dirt": _dirt,
+}
+_MAKERS: tuple[Maker, ...] = tuple(KINDS.values())
 
 
 def _drawn(lines: list[np.ndarray], rng: np.random.Generator) -> Ink:
@@ -133,8 +179,11 @@ def _drawn(lines: list[np.ndarray], rng: np.random.Generator) -> Ink:
     return cv2.GaussianBlur(picture, (0, 0), 1.5).astype(np.float32) / 255
 
 
-def _any_digit(rng: np.random.Generator, split: Split) -> Ink:
-    image = split.images[rng.integers(len(split))]
+def _any_digit(rng: np.random.Generator, split: Split, but: int | None = None) -> Ink:
+    index = rng.integers(len(split))
+    while split.labels[index] == but:
+        index = rng.integers(len(split))
+    image = split.images[index]
     return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC).astype(np.float32) / 255
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from digitlab.errors import PictureError
-from digitlab.imaging.picture import open_picture
+from digitlab.imaging.picture import open_in_colour, open_picture
 
 RAMP = np.tile(np.arange(0, 250, 10, dtype=np.uint8), (20, 1))  # 20 rows of 25, brighter to the right
 
@@ -29,46 +29,62 @@ def test_the_same_pixels_come_from_path_bytes_image_and_array(kind, tmp_path):
     content = saved(picture, kind, **({"lossless": True} if kind == "WEBP" else {}))
     (tmp_path / "picture").write_bytes(content)
     for source in (tmp_path / "picture", str(tmp_path / "picture"), content, picture, RAMP):
-        np.testing.assert_array_equal(open_picture(source), RAMP)
+        np.testing.assert_array_equal(open_picture(source).grey, RAMP)
 
 
 def test_a_jpeg_comes_within_what_jpeg_loses():
-    assert np.abs(open_picture(saved(Image.fromarray(RAMP), "JPEG", quality=95)).astype(int) - RAMP).max() < 12
+    assert np.abs(open_picture(saved(Image.fromarray(RAMP), "JPEG", quality=95)).grey.astype(int) - RAMP).max() < 12
 
 
 @pytest.mark.parametrize(("orientation", "turned"), [(1, RAMP), (3, RAMP[::-1, ::-1]), (6, np.rot90(RAMP, -1))])
 def test_a_picture_is_turned_as_the_camera_says(orientation, turned):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    np.testing.assert_array_equal(open_picture(saved(Image.fromarray(RAMP), "PNG", exif=exif)), turned)
+    np.testing.assert_array_equal(open_picture(saved(Image.fromarray(RAMP), "PNG", exif=exif)).grey, turned)
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (40, 255), (255, 0)])
 def test_transparent_paper_is_white_and_black_under_bright_ink(ink, paper):
     drawing = np.zeros((20, 20, 4), np.uint8)
     drawing[5:15, 9:11] = (ink, ink, ink, 255)
-    grey = open_picture(drawing)
+    grey = open_picture(drawing).grey
     assert (grey[0, 0], grey[10, 10]) == (paper, ink)
-    assert (open_picture(np.zeros((20, 20, 4), np.uint8)) == 255).all()  # nothing drawn at all
+    assert (open_picture(np.zeros((20, 20, 4), np.uint8)).grey == 255).all()  # nothing drawn at all
 
 
 def test_colours_become_their_brightness():
     colours = np.zeros((20, 20, 3), np.uint8)
     colours[:10] = (255, 0, 0)
-    grey = open_picture(colours)
+    grey = open_picture(colours).grey
     assert (grey[0, 0], grey[-1, -1]) == (76, 0)  # ITU-R 601: 0.299 of red
 
 
 def test_sixteen_bits_are_spread_over_eight():
     deep = Image.fromarray(RAMP.astype(np.uint16) * 100)
-    grey = open_picture(saved(deep, "PNG"))
+    grey = open_picture(saved(deep, "PNG")).grey
     assert (grey.min(), grey.max()) == (0, 255)
     assert np.abs(grey - RAMP * (255 / 240)).max() < 1
 
 
-def test_a_large_jpeg_is_decoded_at_a_part_of_its_size():
-    grey = open_picture(saved(Image.new("L", (8000, 6000), 128), "JPEG"))
-    assert grey.shape == (1500, 2000)
+@pytest.mark.parametrize(
+    ("orientation", "own", "seen"), [(1, (8000, 6000), (2000, 1500)), (6, (6000, 8000), (1500, 2000))]
+)
+def test_a_large_jpeg_is_decoded_at_a_part_of_its_size_and_says_its_own(orientation, own, seen):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    opened = open_picture(saved(Image.new("L", (8000, 6000), 128), "JPEG", exif=exif))
+    assert (opened.width, opened.height) == own
+    assert opened.grey.shape[::-1] == seen
+
+
+def test_the_picture_in_colour_is_upright_on_paper_and_of_its_own_size():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    jpeg = saved(Image.new("RGB", (3000, 2000), (250, 10, 10)), "JPEG", exif=exif)
+    colour = open_in_colour(jpeg)
+    assert (colour.mode, colour.size) == ("RGB", (2000, 3000))
+    assert colour.getpixel((5, 5))[0] > 240
+    assert open_in_colour(np.zeros((20, 20, 4), np.uint8)).getpixel((3, 3)) == (255, 255, 255)
 
 
 def bomb(width, height):
@@ -131,4 +147,4 @@ WHOLE = saved(Image.fromarray(RAMP), "PNG")
 def test_damaged_bytes_give_pixels_or_a_picture_error_and_nothing_else(position, junk):
     damaged = WHOLE[:position] + junk + WHOLE[position + len(junk) :]
     with contextlib.suppress(PictureError):
-        assert open_picture(damaged).dtype == np.uint8
+        assert open_picture(damaged).grey.dtype == np.uint8

@@ -33,15 +33,16 @@ def inked(glyph):
 
 
 def written(digits, text, gap=30, side=84, paper=235, ink=25):
-    """The digits of a text side by side, dark on bright; rows are parted by a slash."""
+    """The digits of a text side by side, dark on bright, over one another where `gap` is below 0; / starts a row."""
     rows = []
     for row in text.split("/"):
-        glyphs = [cv2.resize(digits[int(d)], (side, side), interpolation=cv2.INTER_CUBIC) for d in row]
-        cropped = [
-            g[:, np.flatnonzero(g.max(axis=0) > 60)[0] : np.flatnonzero(g.max(axis=0) > 60)[-1] + 1] for g in glyphs
-        ]
-        spaced = [np.pad(g, ((15, 15), (gap // 2, gap - gap // 2))) for g in cropped]
-        rows.append(np.concatenate(spaced, axis=1))
+        glyphs = [inked(cv2.resize(digits[int(d)], (side, side), interpolation=cv2.INTER_CUBIC)) for d in row]
+        line = np.zeros((side + 30, 20), np.uint8)
+        for glyph in glyphs:
+            before, line = line, np.zeros((side + 30, line.shape[1] + gap + glyph.shape[1]), np.uint8)
+            line[:, : before.shape[1]] = before
+            np.maximum(line[15:-15, -glyph.shape[1] :], glyph, out=line[15:-15, -glyph.shape[1] :])
+        rows.append(line)
     width = max(row.shape[1] for row in rows) + 40
     page = np.concatenate([np.pad(row, ((10, 10), (20, width - row.shape[1] - 20))) for row in rows])
     return np.rint(paper - page / 255.0 * (paper - ink)).astype(np.uint8)
@@ -73,7 +74,7 @@ def test_boxes_lie_around_the_digits_in_the_pictures_own_pixels(digits):
 
 
 def test_digits_that_touch_are_cut_apart(digits):
-    touching = written(digits, "2630", gap=-2)
+    touching = written(digits, "2630", gap=-6)
     assert len(find_pieces((255 - touching).astype(np.float32) / 255 - 0.2)) < 4  # they do touch
     assert texts(touching) == ["2630"]
 
@@ -110,7 +111,7 @@ def test_pieces_joined_and_cut_again_are_the_ink_they_were():
     ink = np.zeros((20, 30), np.float32)
     ink[5:15, 3:8] = 1
     ink[2:18, 20:26] = 0.8
-    left, right = find_pieces(ink)
+    left, right = sorted(find_pieces(ink), key=lambda piece: piece.x)
     both = join([left, right])
     assert (both.x, both.y, both.width, both.height) == (3, 2, 23, 16)
     np.testing.assert_array_equal(both.ink, ink[2:18, 3:26])
@@ -136,3 +137,23 @@ def test_a_detached_flag_belongs_to_its_digit_and_a_dot_to_none():
     ink[20:80, 140:170] = 1
     (row,) = find_rows(ink)
     assert [(p.x, p.y, p.width, p.height) for p in row.pieces] == [(20, 10, 40, 70), (140, 20, 30, 60)]
+
+
+@pytest.mark.parametrize("slant", [-0.4, 0.5])
+def test_slanted_writing_is_read_and_its_boxes_lie_on_the_picture_as_it_was(digits, slant):
+    plain = written(digits, "8042")
+    height, width = plain.shape
+    matrix = np.array([[1, -slant, max(0, slant) * height], [0, 1, 0]], np.float32)
+    slanted = cv2.warpAffine(plain, matrix, (width + int(abs(slant) * height), height), borderValue=235)
+    (line,) = read_number(slanted)
+    assert line.text == "8042"
+    inked = np.flatnonzero((slanted < 128).any(axis=0))
+    first, last = line.digits[0].box, line.digits[-1].box
+    assert first[0] == pytest.approx(inked[0], abs=4)
+    assert last[0] + last[2] == pytest.approx(inked[-1] + 1, abs=4)
+
+
+def test_a_shadow_along_the_border_is_no_digit(digits):
+    picture = np.pad(written(digits, "36"), ((0, 0), (0, 8)), constant_values=235)
+    picture[20:90, -6:] = 30
+    assert texts(picture) == ["36"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = "-"
 FAILED = 1
+PIPE_WIDTH = 10_000
 
 
 def read(
@@ -42,8 +44,9 @@ def read(
     from digitlab.classifier import load_classifier
 
     sources = list(_sources(pictures))
+    targets = _targets(annotate, sources)
     classifier = load_classifier(model)
-    told = [_read(source, classifier, threshold, _target(annotate, source, len(sources))) for source in sources]
+    told = [_read(source, classifier, threshold, target) for source, target in zip(sources, targets, strict=True)]
     if as_json:
         print_json({"images": told})
     else:
@@ -61,18 +64,34 @@ def _sources(given: list[str]) -> Iterator[str]:
         if name == STANDARD_INPUT or not path.is_dir():
             yield name
             continue
-        inside = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
+        try:
+            inside = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
+        except OSError as error:
+            raise UsageError(
+                f"{path}: expected a folder of pictures, got: {error.strerror}", hint="check the path and its rights"
+            ) from error
         if not inside:
             raise UsageError(f"{path}: expected pictures in it, found none", hint=f"known are {', '.join(SUFFIXES)}")
         yield from map(str, inside)
 
 
-def _target(annotate: Path | None, source: str, count: int) -> Path | None:
-    """Where the annotated picture goes."""
-    if annotate is None or (count == 1 and annotate.suffix):
-        return annotate
-    name = "standard-input" if source == STANDARD_INPUT else Path(source).stem
-    return annotate / f"{name}.png"
+def _targets(annotate: Path | None, sources: list[str]) -> list[Path | None]:
+    """Where each annotated picture goes: none, one file, or files of their own in a folder."""
+    if annotate is None:
+        return [None] * len(sources)
+    if annotate.suffix and not annotate.is_dir():
+        if len(sources) > 1:
+            raise UsageError(
+                f"--annotate: expected a folder for {len(sources)} pictures, got {annotate}", hint="name a folder"
+            )
+        return [annotate]
+    stems = ["standard-input" if source == STANDARD_INPUT else Path(source).stem for source in sources]
+    seen: Counter[str] = Counter()
+    targets: list[Path | None] = []
+    for stem in stems:
+        seen[stem] += 1
+        targets.append(annotate / (f"{stem}.png" if seen[stem] == 1 else f"{stem}-{seen[stem]}.png"))
+    return targets
 
 
 def _read(source: str, classifier: Classifier, threshold: float, target: Path | None) -> dict[str, Any]:
@@ -110,9 +129,9 @@ def _line(line: Line) -> dict[str, Any]:
 
 def _show(told: list[dict[str, Any]]) -> None:
     """A table for people: a row a line of digits."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("picture", "text", "least sure", box=None, header_style="dim")
+    table = Table(Column("picture", overflow="fold"), "text", "least sure", box=None, header_style="dim")
     for image in told:
         name = escape(image["file"])
         if image["error"]:
@@ -125,4 +144,5 @@ def _show(told: list[dict[str, Any]]) -> None:
                 name, f"[bold]{line['text']}[/bold]", f"{least['label']} ({100 * least['probability']:.0f} %)"
             )
             name = ""
-    stdout.print(table)
+    # What goes into a file or a pipe is never broken into lines.
+    stdout.print(table, width=None if stdout.is_terminal else PIPE_WIDTH)

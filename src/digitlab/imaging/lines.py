@@ -1,4 +1,4 @@
-"""`without_lines`: ruled and printed lines taken out of the ink, the strokes that cross them left whole."""
+"""`without_lines` and `without_sides`: ruled and printed lines, and what lies along a border, taken out of the ink."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ INKED = 0.25
 LEVEL, PLUMB = 0.3, 0.85
 # A line is no thicker than this share of the picture's height, and than so many pixels.
 THICKEST, LEAST_THICKEST = 0.08, 4
+# What touches the left or right border with more than this share of its height lies along it.
+ALONG = 0.7
 
 
 def without_lines(ink: Ink) -> Ink:
-    """The ink, float32 [h, w], without straight level and plumb lines."""
+    """The ink, float32 [h, w], without straight level and plumb lines; strokes that cross them are left whole."""
     height, width = ink.shape
     if max(height, width) <= LEAST_SIDE:
         return ink
@@ -30,6 +32,17 @@ def without_lines(ink: Ink) -> Ink:
     level = _lines(marks, round(LEVEL * width), thickest)
     plumb = _lines(np.ascontiguousarray(marks.T), round(PLUMB * height), thickest).T
     return np.asarray(ink * ~(level | plumb), dtype=np.float32)
+
+
+def without_sides(ink: Ink) -> Ink:
+    """The ink without what lies along the left or right border: a shadow there, or the edge of something else."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
+    gone = np.zeros(count, bool)
+    for border in (labels[:, 0], labels[:, -1]):
+        touching = np.bincount(border, minlength=count)
+        gone |= touching > ALONG * stats[:, cv2.CC_STAT_HEIGHT]
+    gone[0] = False
+    return np.asarray(ink * ~gone[labels], dtype=np.float32)
 
 
 def _lines(marks: Marks, length: int, thickest: int) -> npt.NDArray[np.bool_]:

@@ -1,12 +1,14 @@
-"""`open_picture`: a picture from wherever it comes, as grey pixels. Pillow decodes it."""
+"""`Picture`: a picture from wherever it comes, as grey pixels. Pillow decodes it."""
 
 from __future__ import annotations
 
 import io
 import os
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,38 +19,63 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Grey = npt.NDArray[np.uint8]
+Result = TypeVar("Result")
 
 # A phone's picture has 12 to 50 million pixels. What claims more is looked at no further.
 MOST_PIXELS = 64_000_000
 LEAST_SIDE, MOST_SIDE = 8, 20_000
 # A JPEG is decoded at a half, a quarter or an eighth of its size where that leaves at least so many pixels a side.
 ENOUGH_PIXELS = 1200
+# The EXIF tag that says how the camera was held, and its values for pictures that lie on a side.
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)
 
 
-def open_picture(picture: Any) -> Grey:
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture as it is looked at.
+
+    Args:
+        grey: uint8 [h, w], 0 black to 255 white; large JPEG files come smaller than they are.
+        width: Columns of the upright picture itself.
+        height: Its rows.
+    """
+
+    grey: Grey
+    width: int
+    height: int
+
+
+def open_picture(picture: Any) -> Picture:
     """A picture as grey pixels, turned as its EXIF data say; transparent parts become paper.
 
     Args:
         picture: A path, the bytes of a file, a Pillow image, or an array: uint8 [h, w], [h, w, 3] or [h, w, 4].
 
-    Returns:
-        uint8 [h, w], 0 black to 255 white. Large JPEG files come smaller than they are.
-
     Raises:
         PictureError: It cannot be read, is damaged, too small or too large, or has several frames.
     """
+    return _opened(picture, _looked_at)
+
+
+def open_in_colour(picture: Any) -> Image:
+    """The upright picture as a Pillow image of mode RGB, in its own size; what `open_picture` takes and raises."""
+    return _opened(picture, _in_colour)
+
+
+def _opened(picture: Any, use: Callable[[Image], Result]) -> Result:
+    """What `use` makes of the picture, its faults told as a `PictureError`."""
     from PIL import Image
 
     if isinstance(picture, Image.Image):
-        return _grey(picture, "the image")
+        return use(_checked(picture, "the image"))
     if isinstance(picture, np.ndarray):
-        return _grey(_of_array(picture), "the array")
+        return use(_checked(_of_array(picture), "the array"))
     name, content = _content(picture)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damage that Pillow can live with, and of sizes, which are checked here
         try:
             with Image.open(io.BytesIO(content)) as opened:
-                return _grey(opened, name)
+                return use(_checked(opened, name))
         except Image.DecompressionBombError as error:
             raise _too_large(name, f"more: {error}") from error
         except (OSError, ValueError, SyntaxError, EOFError) as error:
@@ -72,10 +99,8 @@ def _content(picture: Any) -> tuple[str, bytes]:
         ) from error
 
 
-def _grey(opened: Image, name: str) -> Grey:
-    """The pixels, after the size has been looked at and before anything is decoded."""
-    from PIL import ImageOps
-
+def _checked(opened: Image, name: str) -> Image:
+    """The same image, after its size has been looked at and before anything is decoded."""
     width, height = opened.size
     if min(width, height) < LEAST_SIDE:
         raise PictureError(
@@ -86,14 +111,39 @@ def _grey(opened: Image, name: str) -> Grey:
         raise _too_large(name, f"{width}x{height}")
     if (frames := getattr(opened, "n_frames", 1)) > 1:
         raise PictureError(f"{name}: expected one picture, got {frames} frames", hint="save the frame that is meant")
+    return opened
+
+
+def _looked_at(opened: Image) -> Picture:
+    own = opened.size
     if opened.format == "JPEG":
-        opened.draft("L", (min(width, ENOUGH_PIXELS), min(height, ENOUGH_PIXELS)))
+        opened.draft("L", (min(own[0], ENOUGH_PIXELS), min(own[1], ENOUGH_PIXELS)))
+    lying = opened.getexif().get(ORIENTATION, 1) in LYING
+    width, height = reversed(own) if lying else own
+    return Picture(_grey(opened), width, height)
+
+
+def _grey(opened: Image) -> Grey:
+    """Upright and on paper."""
+    from PIL import ImageOps
+
     upright = ImageOps.exif_transpose(opened)
     if upright.mode.startswith(("I", "F")):
         return _of_deep(np.asarray(upright, dtype=np.float64))
     if upright.has_transparency_data:
         upright = _on_paper(upright.convert("RGBA"))
     return np.asarray(upright.convert("L"), dtype=np.uint8)
+
+
+def _in_colour(opened: Image) -> Image:
+    from PIL import Image, ImageOps
+
+    if opened.mode.startswith(("I", "F")):
+        return Image.fromarray(_grey(opened)).convert("RGB")
+    upright = ImageOps.exif_transpose(opened)
+    if upright.has_transparency_data:
+        upright = _on_paper(upright.convert("RGBA"))
+    return upright.convert("RGB")
 
 
 def _on_paper(drawing: Image) -> Image:

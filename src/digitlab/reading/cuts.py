@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from digitlab.reading.pieces import INKED, Piece
 
 # In heights of the row: narrower pieces are one digit; cuts lie so far apart.
 NARROW, APART = 0.55, 0.12
-# So many cuts, and so many more for each height of width.
+# So many cuts by either measure, and so many more for each height of width.
 CUTS, MORE_CUTS = 2, 3
 
 
 def find_cuts(piece: Piece, height: float) -> list[int]:
-    """Columns of the piece's box to cut before: where least ink lies above one another, the best few, in order."""
+    """Columns of the piece's box to cut before, in order.
+
+    Two measures propose them: where least ink lies above one another, as on a thread between two digits, and where the
+    outer contours come nearest one another, as where two 0s touch, whose middles hold less ink than their joint.
+    """
     if piece.width < NARROW * height:
         return []
-    profile = (piece.ink > INKED).sum(axis=0).astype(np.float32)
-    profile = np.asarray(cv2.GaussianBlur(profile[None], (0, 0), max(0.5, 0.02 * height)))[0]
+    inked = piece.ink > INKED
+    rows = np.arange(piece.height)[:, None]
+    extent = np.where(inked, rows, 0).max(axis=0) - np.where(inked, rows, piece.height).min(axis=0)
     apart = max(2, int(APART * height))
-    lowest = np.asarray(cv2.erode(profile[None], np.ones((1, 2 * apart + 1), np.uint8)))[0]
-    candidates = [x for x in range(apart, piece.width - apart) if profile[x] <= lowest[x] + 1e-6]
+    most = CUTS + int(MORE_CUTS * piece.width / height)
+    chosen: list[int] = []
+    for measure in (inked.sum(axis=0), extent):
+        chosen += _lowest(measure, height, apart, most, chosen)
+    return sorted(chosen)
+
+
+def _lowest(measure: npt.NDArray[np.int_], height: float, apart: int, most: int, taken: list[int]) -> list[int]:
+    """The columns of the lowest local minima, none near another nor one that is taken."""
+    smooth = cv2.GaussianBlur(measure[None].astype(np.float32), (0, 0), max(0.5, 0.02 * height))
+    lowest = np.asarray(cv2.erode(smooth, np.ones((1, 2 * apart + 1), np.uint8)))[0]
+    profile = np.asarray(smooth)[0]
+    candidates = [x for x in range(apart, len(profile) - apart) if profile[x] <= lowest[x] + 1e-6]
     chosen: list[int] = []
     for x in sorted(candidates, key=lambda x: float(profile[x])):
-        if all(abs(x - other) >= apart for other in chosen):
+        if all(abs(x - other) >= apart for other in (*taken, *chosen)):
             chosen.append(x)
-        if len(chosen) >= CUTS + int(MORE_CUTS * piece.width / height):
+        if len(chosen) >= most:
             break
-    return sorted(chosen)
+    return chosen

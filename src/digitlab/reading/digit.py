@@ -25,6 +25,6 @@ def read_digit(picture: Any, classifier: Classifier | None = None, *, threshold:
     Raises:
         PictureError: The picture cannot be read.
     """
-    grey = open_picture(picture)
-    box = (0, 0, int(grey.shape[1]), int(grey.shape[0]))
-    return Judge(classifier, threshold).read([frame_picture(grey)], [box])[0]
+    opened = open_picture(picture)
+    box = (0, 0, opened.width, opened.height)
+    return Judge(classifier, threshold).read([frame_picture(opened.grey)], [box])[0]

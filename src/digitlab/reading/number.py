@@ -15,19 +15,22 @@ import numpy as np
 from digitlab.classifier import Classifier
 from digitlab.imaging.frame import frame_ink
 from digitlab.imaging.ink import Grey, find_ink
-from digitlab.imaging.lines import without_lines
+from digitlab.imaging.lines import without_lines, without_sides
 from digitlab.imaging.picture import open_picture
 from digitlab.reading.judge import THRESHOLD, Judge
 from digitlab.reading.reading import Box, Line
 from digitlab.reading.rows import Row, find_rows
 from digitlab.reading.segments import Segment, find_segments
+from digitlab.reading.slant import Slant, upright
 
 # The longer side of a picture of numbers, and the least of its shorter one, as it is looked at.
 MOST_SIDE, LEAST_SIDE = 1200, 64
 # What each digit of a row costs, in logarithms of probabilities, so that fewer are preferred; what a low one and
 # each height of width over the usual cost besides.
-COST, LOW_COST, WIDE_COST = 0.4, 1.5, 2.0
+COST, LOW_COST, WIDE_COST = 0.8, 1.5, 2.0
 LOW, WIDE = 0.45, 1.1
+# How much the probability of being a digit counts beside the class's.
+DIGIT_WEIGHT = 0.5
 LEAST_PROBABILITY = 1e-6, 1e-3
 
 
@@ -45,40 +48,44 @@ def read_number(picture: Any, classifier: Classifier | None = None, *, threshold
     Raises:
         PictureError: The picture cannot be read.
     """
-    grey = open_picture(picture)
-    scaled, scale = _to_work_size(grey)
+    opened = open_picture(picture)
+    scaled = _to_work_size(opened.grey)
+    scale = scaled.shape[1] / opened.width
     judge = Judge(classifier, threshold)
-    lines = [_read_row(row, judge, scale) for row in find_rows(without_lines(find_ink(scaled, crowded=True)))]
+    ink, slant = upright(without_sides(without_lines(find_ink(scaled, crowded=True))))
+    lines = [_read_row(row, judge, slant, scale) for row in find_rows(ink)]
     return [line for line in lines if line.digits]
 
 
-def _to_work_size(grey: Grey) -> tuple[Grey, float]:
-    """The picture as it is looked at, and how many of its pixels are one of the original's."""
+def _to_work_size(grey: Grey) -> Grey:
+    """The picture as it is looked at."""
     scale = min(MOST_SIDE / max(grey.shape), max(1.0, LEAST_SIDE / min(grey.shape)))
     if scale == 1:
-        return grey, 1.0
+        return grey
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(grey, size, interpolation=method), dtype=np.uint8), scale
+    return np.asarray(cv2.resize(grey, size, interpolation=method), dtype=np.uint8)
 
 
-def _read_row(row: Row, judge: Judge, scale: float) -> Line:
+def _read_row(row: Row, judge: Judge, slant: Slant, scale: float) -> Line:
     segments, parts = find_segments(row)
     if not segments:
         return Line(())
-    framed = [frame_ink(segment.piece.ink) for segment in segments]
+    framed = [frame_ink(slant.halfway_back(segment.piece.ink)) for segment in segments]
     of_classes, of_digit = judge.probabilities(np.stack(framed))
     costs = [_cost(*one, row.height) for one in zip(segments, of_classes.max(axis=1), of_digit, strict=True)]
     chosen = _cheapest_way(segments, costs, parts)
     return Line(
-        tuple(judge.reading(framed[i], of_classes[i], float(of_digit[i]), _box(segments[i], scale)) for i in chosen)
+        tuple(
+            judge.reading(framed[i], of_classes[i], float(of_digit[i]), _box(segments[i], slant, scale)) for i in chosen
+        )
     )
 
 
 def _cost(segment: Segment, of_class: float, of_digit: float, height: float) -> float:
     """How little a segment looks like one digit."""
     least_of_class, least_of_digit = LEAST_PROBABILITY
-    cost = COST - math.log(max(of_class, least_of_class)) - math.log(max(of_digit, least_of_digit))
+    cost = COST - math.log(max(of_class, least_of_class)) - DIGIT_WEIGHT * math.log(max(of_digit, least_of_digit))
     if segment.piece.height < LOW * height:
         cost += LOW_COST
     return cost + WIDE_COST * max(0.0, segment.piece.width / height - WIDE)
@@ -103,7 +110,6 @@ def _cheapest_way(segments: list[Segment], costs: list[float], parts: int) -> li
     return way[::-1]
 
 
-def _box(segment: Segment, scale: float) -> Box:
-    piece = segment.piece
-    x, y, width, height = (round(length / scale) for length in (piece.x, piece.y, piece.width, piece.height))
-    return x, y, max(1, width), max(1, height)
+def _box(segment: Segment, slant: Slant, scale: float) -> Box:
+    x, y, width, height = (round(length / scale) for length in slant.box(segment.piece))
+    return max(0, x), y, max(1, width), max(1, height)

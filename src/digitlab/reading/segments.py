@@ -11,7 +11,7 @@ from digitlab.reading.pieces import Piece, columns, join
 from digitlab.reading.rows import Row
 
 # So many of the parts between two cuts make a digit at most, of so many pieces.
-MOST_PARTS, MOST_PIECES = 6, 2
+MOST_PARTS, MOST_PIECES = 8, 2
 # In heights of the row: the gap within a digit, and its width.
 WIDEST_GAP, WIDEST = 0.06, 1.5
 
