@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from digitlab import errors
-from digitlab.cli.main import app
+from digitlab.cli.main import make_app
 from digitlab.config import preset_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,7 +21,7 @@ DOCUMENTS = [
 # The changelog may one day speak of what is gone.
 GUIDES = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-COMMAND_LINE = typer.main.get_command(app)
+COMMAND_LINE = typer.main.get_command(make_app([]))
 EVERYWHERE = {"--help", "--debug"}
 
 # Written by the script beside it, and so not there before it has run.

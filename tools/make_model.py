@@ -1,8 +1,9 @@
-"""Train the network that ships with digitlab, and write its card: `make model`.
+"""Train the two networks that ship with digitlab, and write their card: `make model`.
 
-    python tools/make_model.py [--data mnist] [--out runs/shipped]
+    python tools/make_model.py [--data mnist] [--out runs/shipped] [--readable runs/readable]
 
-The recipe is the preset `shipped`, the seed its own. The test split is opened when everything is decided, and nothing
+One names the digit; its recipe is the preset `shipped`, the seed its own. The other says whether a picture is a digit
+at all (readable.py). The test split is opened when everything is decided, and nothing
 is chosen by it. Interrupted, the same command goes on.
 """
 
@@ -24,11 +25,14 @@ from digitlab.config import load_preset
 from digitlab.report.words import counted
 from digitlab.runs import RunFolder, write_text
 from digitlab.study.train import train_and_report
+from readable import EACH, RECIPE, THRESHOLDS, error_rates, train_readable
 from weaknesses import SURE, garments, hard_forms
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "digitlab" / "shipped"
 MOST_BYTES = 1_000_000
+# Pictures of each kind that is no digit, on which the errors of `readable.onnx` are counted.
+HELD_OUT = 2000
 DECIDING = ("keras", "tensorflow", "jax", "numpy")
 
 
@@ -37,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--out", type=Path, default=Path("runs/shipped"))
+    parser.add_argument("--readable", type=Path, default=Path("runs/readable"))
     options = parser.parse_args()
     dataset = digitlab.load_dataset(options.data)
     folder = RunFolder(options.out)
@@ -44,15 +49,16 @@ def main() -> None:
         with EpochBar() as bar:
             train_and_report(dataset, load_preset("shipped"), options.out, progress=bar)
     file = digitlab.export_onnx(options.out, PACKAGE / "model.onnx", half=True)
+    readable = train_readable(dataset.train, options.readable, PACKAGE / "readable.onnx")
     size = file.stat().st_size
     if size > MOST_BYTES:
         raise SystemExit(f"{file}: expected at most {MOST_BYTES:,} bytes, got {size:,}")
-    write_text(PACKAGE / "model_card.md", card(folder.read_record(), file, dataset))
-    print(f"{file}: {size:,} bytes, and its card beside it")
+    write_text(PACKAGE / "model_card.md", card(folder.read_record(), file, readable, dataset))
+    print(f"{file}: {size:,} bytes, {readable.name}: {readable.stat().st_size:,} bytes, and their card beside them")
 
 
-def card(record: dict[str, Any], file: Path, dataset: digitlab.Dataset) -> str:
-    """The model card, scores measured on the very file that ships."""
+def card(record: dict[str, Any], file: Path, readable: Path, dataset: digitlab.Dataset) -> str:
+    """The model card, scores measured on the very files that ship."""
     classifier = digitlab.load_classifier(file)
     scores = digitlab.evaluate(classifier, dataset.test)
     config, train = record["config"], record["stages"]["train"]
@@ -79,6 +85,13 @@ def card(record: dict[str, Any], file: Path, dataset: digitlab.Dataset) -> str:
         classes=classes(scores),
         forms=forms(classifier, dataset.test),
         garments=garments(classifier),
+        readable_size=f"{readable.stat().st_size:,}",
+        readable_sha256=hashlib.sha256(readable.read_bytes()).hexdigest(),
+        readable_widths="-".join(map(str, (784, *RECIPE.hidden_units, 2))),
+        readable_epochs=RECIPE.epochs,
+        each=f"{EACH:,}",
+        thresholds=" | ".join(f"{threshold:g}" for threshold in THRESHOLDS),
+        rates=error_rates(digitlab.load_classifier(readable), dataset.test, HELD_OUT),
         seed=config["seed"],
         sure=f"{SURE:g}",
     )

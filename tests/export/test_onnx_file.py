@@ -22,7 +22,8 @@ from digitlab.export import onnx_file as module
 from digitlab.export.verify import probe_images
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
-from digitlab.runs import VERSION, RunFolder
+from digitlab.runs import RunFolder
+from digitlab.runs.version import VERSION
 
 layers = keras.layers
 IMAGES = np.random.default_rng(99).integers(0, 256, (40, 28, 28), dtype=np.uint8)

@@ -77,7 +77,7 @@ def test_blank_paper_gives_no_ink(picture):
 
 
 @settings(max_examples=60)
-@given(st.integers(8, 90), st.integers(8, 90), st.integers(0, 2**32 - 1), st.sampled_from(["grain", "bits", "flat"]))
+@given(st.integers(4, 90), st.integers(4, 90), st.integers(0, 2**32 - 1), st.sampled_from(["grain", "bits", "flat"]))
 def test_whatever_comes_a_frame_of_bytes_goes(height, width, seed, kind):
     rng = np.random.default_rng(seed)
     picture = {

@@ -113,7 +113,7 @@ def frames(count):
         (b"%PDF-1.7 and more", "a PDF document"),
         (b"hello, world", "no format that Pillow knows"),
         (saved(Image.fromarray(np.tile(RAMP, (9, 9))), "JPEG")[:900], "truncated"),
-        (saved(Image.new("L", (1, 1)), "PNG"), "at least 8x8 pixels, got 1x1"),
+        (saved(Image.new("L", (1, 1)), "PNG"), "at least 4x4 pixels, got 1x1"),
         (bomb(30_000, 30_000), "at most 64 million pixels, got more"),
         (bomb(30_000, 20), "got 30000x20"),
         (frames(3), "one picture, got 3 frames"),

@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 
 import typer
 from typer.exceptions import TyperException
 
-from digitlab.cli import data, evaluate, export, read, report, scan, study, train, tune
 from digitlab.errors import DigitlabError
 
 FAILED = 1
 TYPER_INTERRUPTED = 130
 
-app = typer.Typer(
-    name="digitlab",
-    help="Train, evaluate and explain fully connected networks that read handwritten digits.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # Rich's help costs as much time as all the rest of it
-)
-app.command()(study.study)
-app.command()(train.train)
-app.command()(scan.scan)
-app.command()(tune.tune)
-app.command()(evaluate.evaluate)
-app.command()(export.export)
-app.command()(read.read)
-app.command()(report.report)
-app.add_typer(data.app, name="data")
+# In the order of the help. The function of a verb has its name, in a module of its name.
+VERBS = ("study", "train", "scan", "tune", "evaluate", "export", "read", "report")
+GROUPS = ("data",)
+
+
+def make_app(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with the verb that is asked for, or with all where none is: a start costs what it needs."""
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    known = (*VERBS, *GROUPS)
+    app = typer.Typer(
+        name="digitlab",
+        help="Train, evaluate and explain fully connected networks that read handwritten digits.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # Rich's help costs as much time as all the rest of it
+    )
+    app.callback()(_options)
+    for verb in [asked] if asked in known else known:
+        module = importlib.import_module(f"digitlab.cli.{verb}")
+        if verb in GROUPS:
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command()(getattr(module, verb))
+    return app
 
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from digitlab.runs import VERSION
+        from digitlab.runs.version import VERSION
 
         typer.echo(VERSION)
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
     version: bool = typer.Option(
@@ -64,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str], *, debug: bool) -> int:
     try:
-        code = app(args=arguments, prog_name="digitlab", standalone_mode=False)
+        code = make_app(arguments)(args=arguments, prog_name="digitlab", standalone_mode=False)
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stderr.close()
         return 1

@@ -14,7 +14,7 @@ from digitlab.classifier.interface import CLASS_NAMES, INPUT, OUTPUT
 from digitlab.data.split import IMAGE_SIDE
 from digitlab.errors import ModelError
 from digitlab.export.chain import Activation, Chain, Dense, Scale, Step
-from digitlab.runs import VERSION
+from digitlab.runs.version import VERSION
 
 try:
     import onnx

@@ -34,7 +34,7 @@ def keep_digit(ink: Ink) -> Ink:
     main = int(score.argmax())
     kept = (score >= PART * score[main]) & ~(cut & (mass < CUT_PART * mass[main]))
     kept[main] = True
-    return ink * np.isin(labels, np.flatnonzero(kept) + 1)
+    return np.asarray(ink * np.concatenate([[False], kept])[labels], dtype=np.float32)
 
 
 def _at_edge(start: np.ndarray, length: np.ndarray, whole: int) -> np.ndarray:

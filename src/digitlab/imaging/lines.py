@@ -36,7 +36,10 @@ def without_lines(ink: Ink) -> Ink:
 
 def without_sides(ink: Ink) -> Ink:
     """The ink without what lies along the left or right border: a shadow there, or the edge of something else."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
+    marks = (ink > INKED).astype(np.uint8)
+    if not marks[:, [0, -1]].any():
+        return ink
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
     gone = np.zeros(count, bool)
     for border in (labels[:, 0], labels[:, -1]):
         touching = np.bincount(border, minlength=count)
@@ -47,7 +50,7 @@ def without_sides(ink: Ink) -> Ink:
 
 def _lines(marks: Marks, length: int, thickest: int) -> npt.NDArray[np.bool_]:
     """Which pixels belong to level lines of at least `length` and to nothing else."""
-    if length < 2:
+    if length < 2 or marks.sum(axis=1).max() < length:  # no row holds that much ink: most pictures
         return np.zeros(marks.shape, bool)
     # Widened by a little first, since a line of the camera's climbs by a pixel now and then.
     runs = _dilated(_opened(_dilated(marks, 3), 1, length) & marks, 3) & marks

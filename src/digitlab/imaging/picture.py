@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 # A phone's picture has 12 to 50 million pixels. What claims more is looked at no further.
 MOST_PIXELS = 64_000_000
-LEAST_SIDE, MOST_SIDE = 8, 20_000
+LEAST_SIDE, MOST_SIDE = 4, 20_000
 # A JPEG is decoded at a half, a quarter or an eighth of its size where that leaves at least so many pixels a side.
 ENOUGH_PIXELS = 1200
 # The EXIF tag that says how the camera was held, and its values for pictures that lie on a side.

@@ -83,8 +83,9 @@ def columns(piece: Piece, first: int, last: int) -> Piece | None:
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
     if count <= 1:
         return None
-    kept = np.flatnonzero(stats[1:, 4] >= SCRAP * stats[1:, 4].max()) + 1
-    ink = ink * np.isin(labels, kept)
+    kept = stats[:, 4] >= SCRAP * stats[1:, 4].max()
+    kept[0] = False
+    ink = ink * kept[labels]
     rows, across = (np.flatnonzero((ink > INKED).any(axis=axis)) for axis in (1, 0))
     cropped = ink[rows[0] : rows[-1] + 1, across[0] : across[-1] + 1]
     return Piece(piece.x + first + int(across[0]), piece.y + int(rows[0]), cropped)

@@ -64,7 +64,7 @@ def _usual_height(pieces: Sequence[Piece]) -> float:
 def _tall(pieces: Sequence[Piece], height: float) -> list[Piece]:
     """The tall pieces, each with the low ones that belong to it."""
     tall = [piece for piece in pieces if piece.height >= LOW * height]
-    digit = float(np.median([piece.mass for piece in tall]))
+    digit = _middle([piece.mass for piece in tall])
     for low in sorted((p for p in pieces if p.height < LOW * height), key=lambda p: -p.mass):
         if low.mass < DIRT * digit:
             continue
@@ -87,6 +87,11 @@ def _overlap(low: Piece, tall: Piece, height: float) -> float | None:
 
 
 def _in_row(piece: Piece, row: Sequence[Piece]) -> bool:
-    top, bottom = np.median([p.y for p in row]), np.median([p.bottom for p in row])
+    top, bottom = _middle([p.y for p in row]), _middle([p.bottom for p in row])
     shared = min(bottom, piece.bottom) - max(top, piece.y)
     return bool(shared >= SAME_ROW * min(piece.height, bottom - top))
+
+
+def _middle(values: Sequence[float]) -> float:
+    """The median, or of an even number the upper of the two."""
+    return sorted(values)[len(values) // 2]

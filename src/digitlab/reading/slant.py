@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from digitlab.imaging.ink import Ink
 from digitlab.reading.pieces import INKED, Piece
 
 # Slants that are tried, in columns to the left for each row down.
-SLANTS = np.linspace(-0.6, 0.75, 10)
+SLANTS = (-0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
 # How much a slant of 1 has to gain, so that writing that is upright stays as it is.
 RELUCTANCE = 0.15
+# They are tried on a picture of so many pixels a side at most.
+ENOUGH_SIDE = 600
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,21 @@ def upright(ink: Ink) -> tuple[Ink, Slant]:
 
     After Vinciarelli, Luettin 2001 (Pattern Recognition Letters 22: 1043-1050), who take the share of full columns.
     """
-    slants = [_slant(float(columns), ink.shape[0]) for columns in SLANTS]
-    sheared = [_sheared(ink, slant) for slant in slants]
-    clear = [
-        float((one.sum(axis=0) ** 2).sum()) * (1 - RELUCTANCE * abs(slant.columns))
-        for one, slant in zip(sheared, slants, strict=True)
-    ]
-    best = int(np.argmax(clear))
-    return sheared[best], slants[best]
+    smaller = min(1.0, ENOUGH_SIDE / max(ink.shape))
+    small: Ink = np.asarray(cv2.resize(ink, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA), np.float32)
+    y, x = np.nonzero(small > INKED)
+    weights = small[y, x]
+    slant = _slant(max(SLANTS, key=lambda columns: _clearness(x, y, weights, columns)), ink.shape[0])
+    return _sheared(ink, slant), slant
+
+
+def _clearness(x: npt.NDArray[np.intp], y: npt.NDArray[np.intp], weights: Ink, columns: float) -> float:
+    """The sum of the squares of each upright column's ink, at these places."""
+    if len(x) == 0:
+        return -abs(columns)
+    upright = np.rint(x + columns * y).astype(np.intp)
+    ink = np.bincount(upright - upright.min(), weights)
+    return float(ink @ ink) * (1 - RELUCTANCE * abs(columns))
 
 
 def _slant(columns: float, height: int) -> Slant:
@@ -63,4 +73,6 @@ def _sheared(ink: Ink, slant: Slant) -> Ink:
     height, width = ink.shape
     wider = width + int(np.ceil(abs(slant.columns) * height))
     matrix = np.array([[1, slant.columns, slant.offset], [0, 1, 0]], np.float32)
+    if slant.columns == 0:
+        return ink
     return np.asarray(cv2.warpAffine(ink, matrix, (wider, height), flags=cv2.INTER_LINEAR), dtype=np.float32)

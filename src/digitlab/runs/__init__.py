@@ -6,11 +6,9 @@ from digitlab.runs.identity import deciding_versions, refuse_differences
 from digitlab.runs.keras_backend import keras_backend, refuse_unknown_backend
 from digitlab.runs.model_file import find_model
 from digitlab.runs.provenance import available_cores, describe_machine, describe_versions
-from digitlab.runs.version import VERSION
 
 __all__ = [
     "HISTORY_COLUMNS",
-    "VERSION",
     "RunFolder",
     "atomic_path",
     "available_cores",

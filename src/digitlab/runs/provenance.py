@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from digitlab.runs.keras_backend import keras_backend
-from digitlab.runs.version import VERSION
 
 RECORDED_PACKAGES = ("keras", "keras-tuner", "numpy", "onnxruntime", "scikit-learn", "matplotlib")
 # Of the backends, only the one that is used: another may be installed beside it, and decides nothing.
@@ -18,6 +16,10 @@ BACKEND_PACKAGES = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib")}
 
 def describe_versions() -> dict[str, str]:
     """Versions of Python, digitlab and what the scores depend on, without importing any of it."""
+    from importlib import metadata  # here, since it takes as long to import as a digit to read
+
+    from digitlab.runs.version import VERSION
+
     versions = {"digitlab": VERSION, "python": platform.python_version()}
     for package in (*BACKEND_PACKAGES.get(keras_backend(), ()), *RECORDED_PACKAGES):
         try:

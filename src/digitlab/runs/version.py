@@ -1,4 +1,7 @@
-"""digitlab's own version, read from the installed package."""
+"""digitlab's own version, read from the installed package.
+
+Not among the names of `digitlab.runs`: importing what reads it takes as long as reading a digit.
+"""
 
 from __future__ import annotations
 

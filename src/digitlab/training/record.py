@@ -7,7 +7,8 @@ from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
-from digitlab.runs import VERSION, RunFolder, describe_machine, describe_versions, keras_backend
+from digitlab.runs import RunFolder, describe_machine, describe_versions, keras_backend
+from digitlab.runs.version import VERSION
 from digitlab.training.held_out import hold_out
 
 
