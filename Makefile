@@ -10,7 +10,7 @@ ARGS   ?=
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: $(VENV)/.ready-train ## the main job: the whole study on MNIST, from learning-rate scan to report
@@ -54,8 +54,12 @@ bench-search: $(VENV)/.ready-bench ## measure the search beside stock KerasTuner
 bench-presets: $(VENV)/.ready-train ## train presets over five seeds and open the test split once each (default: five minutes; name others in ARGS)
 	$(BIN)/python benchmarks/presets.py $(ARGS)
 
+.PHONY: bench-read
+bench-read: $(VENV)/.ready-train ## read real people's digits, beside a plain resize and Tesseract (two minutes; needs the sets)
+	$(BIN)/python benchmarks/read.py $(ARGS)
+
 .PHONY: model
-model: $(VENV)/.ready-train ## train the network that ships with digitlab, and write its card (ten minutes)
+model: $(VENV)/.ready-train ## train the networks that ship with digitlab, and write their card (a quarter of an hour)
 	$(BIN)/python tools/make_model.py $(ARGS)
 
 .PHONY: clean

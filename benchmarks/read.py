@@ -84,9 +84,9 @@ def words(folder: Path, document: digitlab.Classifier, temporary: Path) -> str:
     return f"""
 Digits of real people, none of them MNIST's, right of so many, with 95 % intervals (Wilson). digitlab: `read_digit` and
 the shipped network. Plain resize: the picture made 28x28 grey pixels, its ink bright (it is told which sets are so, and
-goes by the border elsewhere), and the document's network (`digitlab train --preset document`). Tesseract: digits only, given dark on white, likewise, at
-{TESSERACT_SIDE} pixels and more with a margin. Framing was developed on these very sets (docs/experiments.md), so
-expect a little less on others.
+goes by the border elsewhere), and the document's network (`digitlab train --preset document`). Tesseract: digits only,
+given dark on white, likewise, at {TESSERACT_SIDE} pixels and more with a margin. Framing was developed on these very
+sets (docs/experiments.md), so expect a little less on others.
 
 | one digit a picture | pictures | digitlab | plain resize, document's network | Tesseract, single character |
 |---|---|---|---|---|

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from digitlab.cli.console import print_json, stderr, stdout
 from digitlab.errors import DigitlabError, UsageError
@@ -129,6 +128,7 @@ def _line(line: Line) -> dict[str, Any]:
 
 def _show(told: list[dict[str, Any]]) -> None:
     """A table for people: a row a line of digits."""
+    from rich.markup import escape
     from rich.table import Column, Table
 
     table = Table(Column("picture", overflow="fold"), "text", "least sure", box=None, header_style="dim")
