@@ -17,8 +17,10 @@ def test_the_python_of_the_readme_trains_and_scores_a_network(tmp_path):
     code = block.replace('"mnist"', '"sample"')  # the same, in a moment
     process = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    accuracy = float(process.stdout.splitlines()[-1].split()[0])
-    assert accuracy > 0.9
+    _, scores, reading, texts = process.stdout.splitlines()
+    assert float(scores.split()[0]) > 0.9
+    label = reading.split()[0]
+    assert texts == f"['{label}']"
     assert (tmp_path / "runs" / "first" / "model.keras").exists()
 
 
