@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import digitlab
 from digitlab.imaging.frame import frame_picture
+from digitlab.imaging.lines import without_lines
 
 
 def five(side=200, pen=14, ink=30, paper=230):
@@ -98,3 +99,14 @@ def test_framing_costs_mnist_next_to_nothing(real_mnist):
     framed = np.stack([frame_picture(picture) for picture in enlarged])
     own = np.mean(classifier.predict(test.images) == test.labels)
     assert np.mean(classifier.predict(framed) == test.labels) >= own - 0.0015
+
+
+def test_ruled_lines_are_taken_out_and_the_bar_of_a_large_7_is_not():
+    seven = np.zeros((300, 400), np.float32)
+    cv2.polylines(seven, [np.int32([[70, 30], [310, 30], [180, 290]])], False, 1.0, 12)
+    np.testing.assert_array_equal(without_lines(seven), seven)
+    ruled = np.zeros((120, 400), np.float32)
+    cv2.polylines(ruled, [np.int32([[180, 20], [220, 20], [195, 90]])], False, 1.0, 6)
+    plain = ruled.copy()
+    cv2.line(ruled, (0, 110), (399, 111), 1.0, 2)
+    assert np.abs(without_lines(ruled) - plain).sum() < 0.02 * plain.sum()

@@ -14,8 +14,9 @@ Marks = npt.NDArray[np.uint8]
 LEAST_SIDE = 100
 # From so much ink on, a pixel can be a line's.
 INKED = 0.25
-# A level line is as long as this share of the picture's width; a plumb one, which might be a 1, of its height.
-LEVEL, PLUMB = 0.3, 0.85
+# A level line is as long as this share of the picture's width and longer than the ink is high, or it might be the bar
+# of a 7, unless it goes nearly all the way; a plumb one, which might be a 1, is as long as this share of the height.
+LEVEL, ALL_THE_WAY, PLUMB = 0.3, 0.85, 0.85
 # A line is no thicker than this share of the picture's height, and than so many pixels.
 THICKEST, LEAST_THICKEST = 0.08, 4
 # What touches the left or right border with more than this share of its height lies along it.
@@ -29,7 +30,9 @@ def without_lines(ink: Ink) -> Ink:
         return ink
     marks = (ink > INKED).astype(np.uint8)
     thickest = max(LEAST_THICKEST, round(THICKEST * height))
-    level = _lines(marks, round(LEVEL * width), thickest)
+    rows = np.flatnonzero(marks.any(axis=1))
+    high = rows[-1] - rows[0] if len(rows) else 0
+    level = _lines(marks, round(min(ALL_THE_WAY * width, max(LEVEL * width, high))), thickest)
     plumb = _lines(np.ascontiguousarray(marks.T), round(PLUMB * height), thickest).T
     return np.asarray(ink * ~(level | plumb), dtype=np.float32)
 
@@ -50,10 +53,11 @@ def without_sides(ink: Ink) -> Ink:
 
 def _lines(marks: Marks, length: int, thickest: int) -> npt.NDArray[np.bool_]:
     """Which pixels belong to level lines of at least `length` and to nothing else."""
-    if length < 2 or marks.sum(axis=1).max() < length:  # no row holds that much ink: most pictures
-        return np.zeros(marks.shape, bool)
     # Widened by a little first, since a line of the camera's climbs by a pixel now and then.
-    runs = _dilated(_opened(_dilated(marks, 3), 1, length) & marks, 3) & marks
+    wider = _dilated(marks, 3)
+    if length < 2 or wider.sum(axis=1).max() < length:  # no row holds that much ink: most pictures
+        return np.zeros(marks.shape, bool)
+    runs = _dilated(_opened(wider, 1, length) & marks, 3) & marks
     # What is thick there is no line: a bar of a digit with its stem, say.
     thick = _opened(marks, thickest + 1, 1)
     crossing = _dilated(marks & ~runs, 2 * thickest + 1) & runs
