@@ -17,7 +17,7 @@ run: $(VENV)/.ready-train ## the main job: the whole study on MNIST, from learni
 	$(BIN)/digitlab study $(ARGS)
 
 .PHONY: test
-test: lint wheel ## everything that must hold: lint, types, layers, wheel, tests
+test: lint wheel browser ## everything that must hold: lint, types, layers, wheel, tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 .PHONY: lint
@@ -42,6 +42,14 @@ wheel: $(VENV)/.ready-test ## build the wheel, install it without extras in a cl
 	cd .make && clean/bin/python -c "import digitlab; print('digitlab', digitlab.__version__, 'imports without extras')"
 	.make/clean/bin/digitlab --version
 
+# Chromium for the tests of the page: Debian's, where it is missing and may be installed. Elsewhere they are skipped.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	    && { apt-get install -y -q chromium >/dev/null 2>&1 \
+	        || { apt-get update -q >/dev/null 2>&1 && apt-get install -y -q chromium >/dev/null 2>&1; }; } ; } \
+	    || echo "no Chromium here, and none could be installed: the tests of the page will be skipped"
+
 .PHONY: bench
 bench: $(VENV)/.ready-bench ## measure against the peers and write benchmarks/RESULTS.md (long; leave the machine alone)
 	$(BIN)/python benchmarks/train.py $(ARGS)
@@ -57,6 +65,10 @@ bench-presets: $(VENV)/.ready-train ## train presets over five seeds and open th
 .PHONY: bench-read
 bench-read: $(VENV)/.ready-train ## read real people's digits, beside a plain resize and Tesseract (two minutes; needs the sets)
 	$(BIN)/python benchmarks/read.py $(ARGS)
+
+.PHONY: bench-serve
+bench-serve: $(VENV)/.ready-test ## measure the server beside FastAPI with model.predict (a quarter of an hour; leave the machine alone)
+	$(BIN)/python benchmarks/serve.py $(ARGS)
 
 .PHONY: model
 model: $(VENV)/.ready-train ## train the networks that ship with digitlab, and write their card (a quarter of an hour)

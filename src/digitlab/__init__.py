@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from digitlab.reading import Line, Reading, read_digit, read_number
     from digitlab.scan.result import ScanResult
     from digitlab.scan.scan import scan_learning_rates
+    from digitlab.server import create_app
     from digitlab.training.run import Run
     from digitlab.training.train import train
     from digitlab.tuning.config import SearchConfig
@@ -39,6 +40,7 @@ _HOMES = {
     "Split": "digitlab.data",
     "TrainConfig": "digitlab.config",
     "compare": "digitlab.evaluation",
+    "create_app": "digitlab.server",
     "evaluate": "digitlab.evaluation",
     "export_onnx": "digitlab.export",
     "load_classifier": "digitlab.classifier",
@@ -65,6 +67,7 @@ __all__ = [
     "Split",
     "TrainConfig",
     "compare",
+    "create_app",
     "evaluate",
     "export_onnx",
     "load_classifier",

@@ -37,6 +37,11 @@ class Classifier:
         self._check_answer()
 
     @property
+    def name(self) -> str:
+        """What it is called: the path of its file, or that it is the shipped network."""
+        return self._name
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """The classes' names, in the order of the labels."""
         return self._class_names
