@@ -46,8 +46,9 @@ wheel: $(VENV)/.ready-test ## build the wheel, install it without extras in a cl
 .PHONY: browser
 browser:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-	    && { apt-get install -y -q chromium >/dev/null 2>&1 \
-	        || { apt-get update -q >/dev/null 2>&1 && apt-get install -y -q chromium >/dev/null 2>&1; }; } ; } \
+	    && { timeout 300 apt-get install -y -q chromium >/dev/null 2>&1 \
+	        || { timeout 120 apt-get update -q >/dev/null 2>&1 \
+	            && timeout 300 apt-get install -y -q chromium >/dev/null 2>&1; }; }; } \
 	    || echo "no Chromium here, and none could be installed: the tests of the page will be skipped"
 
 .PHONY: bench
