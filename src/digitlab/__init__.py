@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from digitlab.config import TrainConfig
     from digitlab.data import Dataset, Split, load_dataset
     from digitlab.evaluation import Comparison, Evaluation, compare, evaluate
-    from digitlab.export import export_onnx
+    from digitlab.export import export_onnx, export_page
     from digitlab.reading import Line, Reading, read_digit, read_number
     from digitlab.scan.result import ScanResult
     from digitlab.scan.scan import scan_learning_rates
@@ -43,6 +43,7 @@ _HOMES = {
     "create_app": "digitlab.server",
     "evaluate": "digitlab.evaluation",
     "export_onnx": "digitlab.export",
+    "export_page": "digitlab.export",
     "load_classifier": "digitlab.classifier",
     "load_dataset": "digitlab.data",
     "read_digit": "digitlab.reading",
@@ -70,6 +71,7 @@ __all__ = [
     "create_app",
     "evaluate",
     "export_onnx",
+    "export_page",
     "load_classifier",
     "load_dataset",
     "read_digit",

@@ -75,6 +75,20 @@ def test_out_and_format_are_taken(digitlab, run, tmp_path):
     assert not (run / "model.onnx").exists()
 
 
+def test_a_page_is_written_into_the_folder_of_its_run(digitlab, run):
+    code, out, err = digitlab("export", run, "--format", "html")
+    assert (code, out, err) == (0, f"{run / 'model.html'}\n", "")
+    assert "run, in this page itself, its weights as float32" in (run / "model.html").read_text()
+    clear_run(RunFolder(run))
+    assert not (run / "model.html").exists()
+
+
+def test_an_exported_file_becomes_a_page_beside_itself(digitlab, run, tmp_path):
+    digitlab("export", run, "--out", tmp_path / "mine.onnx")
+    code, out, _ = digitlab("export", tmp_path / "mine.onnx", "--format", "html")
+    assert (code, out) == (0, f"{tmp_path / 'mine.html'}\n")
+
+
 def test_a_keras_file_is_exported_beside_itself_under_its_name(digitlab, run, tmp_path):
     (run / "model.keras").rename(tmp_path / "mine.v2.keras")
     code, out, _ = digitlab("export", tmp_path / "mine.v2.keras")
@@ -138,6 +152,10 @@ def test_names_of_classes_that_are_not_those_of_the_data_are_noted(digitlab, run
         (["export"], 2),
         (["export", "RUN", "--format", "tflite"], 2),
         (["export", "RUN", "--out", "model.keras"], 2),
+        (["export", "RUN", "--format", "html", "--out", "model.onnx"], 2),
+        (["export", "RUN", "--format", "html", "--half"], 2),
+        (["export", "nowhere", "--format", "html"], 1),
+        (["export", "rubbish.onnx", "--format", "html"], 1),
         (["export", "nowhere"], 1),
         (["export", "."], 1),
         (["export", "RUN", "--out", "RUN/run.json/model.onnx"], 1),

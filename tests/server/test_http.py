@@ -8,7 +8,6 @@ import json
 import cv2
 import numpy as np
 import pytest
-from drawing import placed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw
 import digitlab
 from digitlab.data import load_dataset
 from digitlab.server import Settings, create_app
+from drawing import placed
 
 JSON, BYTES = "application/json", "application/octet-stream"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from drawing import placed
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect, sync_playwright
+
+from drawing import placed
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [

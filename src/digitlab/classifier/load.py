@@ -10,7 +10,7 @@ from pathlib import Path
 from digitlab.classifier.classifier import Classifier
 from digitlab.errors import ModelError
 
-MODEL_FILE = "model.onnx"
+MODEL_FILE, READABLE_FILE = "model.onnx", "readable.onnx"
 SHIPPED = "the shipped network"
 # protobuf, and so ONNX, knows no larger message.
 MOST_BYTES = 2**31 - 1

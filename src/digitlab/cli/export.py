@@ -10,19 +10,35 @@ import typer
 from digitlab.cli.console import stdout
 from digitlab.errors import UsageError
 
+ONNX, HTML = "onnx", "html"
+
 
 def export(
-    target: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a .keras file.")],
-    file_format: Annotated[str, typer.Option("--format", help="onnx, the only one so far.")] = "onnx",
+    target: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder or a .keras file; for html an .onnx file too.")
+    ],
+    file_format: Annotated[
+        str, typer.Option("--format", help="onnx, or html: a page to draw on that reads without a server.")
+    ] = ONNX,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write. Default: model.onnx in the run folder, or NAME.onnx beside NAME.keras."),
+        typer.Option(
+            help="File to write. Default: model.onnx or model.html in the run folder, or beside a file under its name."
+        ),
     ] = None,
-    half: Annotated[bool, typer.Option("--half", help="Keep the weights as float16: half the size.")] = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Keep the weights as float16: half the size. A page chooses by its size.")
+    ] = False,
 ) -> None:
-    """Write a trained network as an ONNX file, verified against Keras."""
-    if file_format != "onnx":
-        raise UsageError(f"--format: expected onnx, got {file_format!r}", hint="leave it out for onnx")
-    from digitlab.study.models import export_run
+    """Write a trained network as an ONNX file, verified against Keras, or as one page that reads by itself."""
+    if file_format not in (ONNX, HTML):
+        raise UsageError(f"--format: expected {ONNX} or {HTML}, got {file_format!r}", hint="leave it out for onnx")
+    if half and file_format == HTML:
+        raise UsageError(
+            "--half: expected it with --format onnx, got it with html",
+            hint="leave it out; a page keeps float32 where that fits into 2 MB, else float16",
+        )
+    from digitlab.study.models import export_run, export_run_as_page
 
-    stdout.print(str(export_run(target, out, half=half)), markup=False, soft_wrap=True)
+    path = export_run_as_page(target, out) if file_format == HTML else export_run(target, out, half=half)
+    stdout.print(str(path), markup=False, soft_wrap=True)

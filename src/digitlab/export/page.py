@@ -17,24 +17,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from digitlab.classifier.load import SHIPPED, shipped_file
+from digitlab.classifier.load import READABLE_FILE, SHIPPED, shipped_file
 from digitlab.errors import ModelError, UsageError
 from digitlab.export.chain import Chain, Dense, Scale, Step
-from digitlab.export.onnx_file import export_onnx
 from digitlab.export.onnx_file import SUFFIX as ONNX_SUFFIX
+from digitlab.export.onnx_file import export_onnx
 from digitlab.export.read_onnx import read_onnx
 from digitlab.runs import write_text
 from digitlab.runs.version import VERSION
 
 SUFFIX = ".html"
-READABLE_FILE = "readable.onnx"
 # One file to send by mail or to put on a stick.
 MOST_BYTES = 2_000_000
-# Modules in the order of their imports, by the names that they import one another by.
-MODULES = {"./engine.js": "engine.js", "./reader.js": "standalone_reader.js", "./page.js": "page.js"}
-# Scripts and styles are those of the page, by their hashes; pictures are those that the page itself makes.
+# Modules in the order of their imports, by the names that they import one another by: the page's, and its worker's.
+PAGE = {"./reader.js": "standalone_reader.js", "./page.js": "page.js"}
+WORKER = {"./engine.js": "engine.js", "./worker.js": "worker.js"}
+# Scripts and styles are those of the page, by their hashes; pictures and the worker are what the page itself makes.
 POLICY = (
-    "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data: blob:; "
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data: blob:; worker-src blob:; "
     "base-uri 'none'; form-action 'none'"
 )
 _IMPORT = re.compile(r'^import \* as (\w+) from "([^"]+)";$', re.MULTILINE)
@@ -154,12 +154,13 @@ class _Weights:
 
 def _inlined(told: str, weights: str) -> str:
     """The page's files as one, that may load nothing."""
-    script, style = _bundle(), _page_file("page.css")
+    script, style = _bundle(PAGE), _page_file("page.css")
     policy = POLICY.format(script=_hash(script), style=_hash(style))
     icon = base64.b64encode(_page_file("icon.svg").encode()).decode("ascii")
     data = (
         f'<script type="application/json" id="network">{told}</script>\n'
         f'<script type="text/plain" id="weights">{weights}</script>\n'
+        f'<script type="text/plain" id="worker">{_bundle(WORKER)}</script>\n'
         f'<script type="module">{script}</script>\n</body>'
     )
     page = _page_file("index.html")
@@ -186,10 +187,10 @@ def _replaced(page: str, old: str, new: str) -> str:
     return page.replace(old, new)
 
 
-def _bundle() -> str:
+def _bundle(files: dict[str, str]) -> str:
     """The modules as one script, each in a scope of its own, since a page without a server can import none."""
     parts = ['"use strict";', "const modules = {};"]
-    for name, file in MODULES.items():
+    for name, file in files.items():
         source = _page_file(file)
         exported = [one for match in _EXPORTED.finditer(source) for one in _names(*match.groups())]
         source = _EXPORT.sub("", _IMPORT.sub(r'const \1 = modules["\2"];', source))

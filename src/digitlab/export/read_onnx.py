@@ -36,7 +36,7 @@ def read_onnx(content: bytes, name: str) -> tuple[list[Chain], list[str]]:
     """
     try:
         model = onnx.load_model_from_string(content)
-    except Exception as error:  # noqa: BLE001  protobuf's own, of no common base
+    except Exception as error:
         raise _refuse(name, f"no ONNX file: {type(error).__name__}") from error
     names = {entry.key: entry.value for entry in model.metadata_props}.get(CLASS_NAMES)
     if names is None:

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.classifier import Classifier, load_classifier
-from digitlab.classifier.load import load_shipped
+from digitlab.classifier.load import READABLE_FILE, load_shipped
 from digitlab.data.split import Images
 from digitlab.reading.reading import Box, Reading
 
-READABLE_FILE = "readable.onnx"
 # Below it a picture is called unreadable; docs/reading.md has what it costs.
 THRESHOLD = 0.5
 

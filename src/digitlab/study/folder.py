@@ -10,8 +10,8 @@ from digitlab.errors import RunError
 from digitlab.runs import RunFolder
 
 _RUN_FILES = (
-    "run.json", "history.csv", "model.keras", "model.onnx", "evaluation.json", "predictions.npz", "report.html",
-    "distorted.npz", "scan.csv", "trials.csv",
+    "run.json", "history.csv", "model.keras", "model.onnx", "model.html", "evaluation.json", "predictions.npz",
+    "report.html", "distorted.npz", "scan.csv", "trials.csv",
 )  # fmt: skip
 _RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists", "recommended", "members")
 

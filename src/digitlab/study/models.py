@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,36 @@ def export_run(target: Path, out: Path | None = None, *, half: bool = False) -> 
         RunError: The folder is no run, its training has not finished, or it is in use.
         UsageError: `out` does not end in ``.onnx``.
     """
-    file, record = find_model(target)  # said at once, and not after the seconds that TensorFlow takes to start
+    held, to = _export_paths(target, out, ".onnx")
     from digitlab.export import export_onnx
 
+    with held:
+        return export_onnx(target, to, half=half)
+
+
+def export_run_as_page(target: Path, out: Path | None = None) -> Path:
+    """Write the network of a run folder, a ``.keras`` or an ``.onnx`` file as a page of its own; see `export_page`.
+
+    Args:
+        target: The run folder or file.
+        out: The file to write. By default ``model.html`` in the run folder, or beside the file under its name.
+
+    Raises:
+        ModelError: There is no network, it cannot be exported, or it is too large for one page.
+        RunError: The folder is no run, its training has not finished, or it is in use.
+        UsageError: `out` does not end in ``.html``.
+    """
+    held, to = _export_paths(target, out, ".html")
+    from digitlab.export import export_page
+
+    with held:
+        return export_page(target, to)
+
+
+def _export_paths(target: Path, out: Path | None, suffix: str) -> tuple[AbstractContextManager[None], Path]:
+    """What to hold while the file is written, and which file: that is said at once, before TensorFlow starts."""
+    file, record = find_model(target)
     if out is not None or record is None:
-        return export_onnx(target, out or file.with_suffix(".onnx"), half=half)
+        return nullcontext(), out or file.with_suffix(suffix)
     folder = RunFolder(target)
-    with folder.lock():
-        return export_onnx(target, folder / "model.onnx", half=half)
+    return folder.lock(), folder / f"model{suffix}"
