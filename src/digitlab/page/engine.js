@@ -131,21 +131,29 @@ function linearTaps(before, after, scale) {
 
 export const AREA = areaTaps, CUBIC = cubicTaps, LINEAR = linearTaps;
 
-export function resize(picture, width, height, method, scaleX = picture.width / width, scaleY = picture.height / height) {
+// `scale` is how many old pixels make a new one, where that is not as the lengths have it.
+export function resize(picture, width, height, method, scale = null) {
   if (width === picture.width && height === picture.height) return picture;
-  const across = method(picture.width, width, scaleX), down = method(picture.height, height, scaleY);
+  const across = method(picture.width, width, scale ?? picture.width / width);
+  const down = method(picture.height, height, scale ?? picture.height / height);
   return resizedDown(resizedAcross(picture, across), down);
 }
 
 function resizedAcross(picture, across) {
   const out = blank(across.length, picture.height);
-  across.forEach(({ places, weights }, x) => {
-    for (let y = 0; y < picture.height; y++) {
+  // All taps in one row: starts[x] to starts[x + 1] are those of x.
+  const starts = Int32Array.of(0, ...across.map(({ places }) => places.length));
+  for (let x = 1; x < starts.length; x++) starts[x] += starts[x - 1];
+  const places = Int32Array.from(across.flatMap((tap) => tap.places));
+  const weights = Float64Array.from(across.flatMap((tap) => tap.weights));
+  for (let y = 0; y < picture.height; y++) {
+    const base = y * picture.width;
+    for (let x = 0; x < out.width; x++) {
       let sum = 0;
-      for (let i = 0; i < places.length; i++) sum += weights[i] * picture.data[y * picture.width + places[i]];
+      for (let i = starts[x]; i < starts[x + 1]; i++) sum += weights[i] * picture.data[base + places[i]];
       out.data[y * out.width + x] = sum;
     }
-  });
+  }
   return out;
 }
 
@@ -205,7 +213,6 @@ export function ellipse(side) {
 
 // Of an even length, OpenCV counts the pixel behind the middle as the middle.
 const level = (length) => [{ dy: 0, from: -(length >> 1), to: length - 1 - (length >> 1) }];
-const plumb = (length) => Array.from({ length }, (_, i) => ({ dy: i - (length >> 1), from: 0, to: 0 }));
 
 export function dilate(picture, spans) {
   const { width, height } = picture, out = blank(width, height), widened = new Map();
@@ -224,6 +231,8 @@ const negative = (picture) => mapped(picture, (value) => -value);
 export const erode = (picture, spans) => negative(dilate(negative(picture), spans));
 export const opened = (picture, spans) => dilate(erode(picture, spans), spans);
 const closed = (picture, spans) => erode(dilate(picture, spans), spans);
+// By a plumb line: lying, since a row's maxima are found quickly whatever the length.
+const plumb = (operation, picture, length) => transposed(operation(transposed(picture), level(length)));
 
 // The greatest of each row's pixels x + from to x + to. A queue holds what may still become the greatest.
 function windowMaxima({ width, height, data }, from, to) {
@@ -275,7 +284,9 @@ function grow(box, x, y) {
 
 function cut({ width, data }, left, top, right, bottom) {
   const out = blank(right - left, bottom - top);
-  for (let y = top; y < bottom; y++) out.data.set(data.subarray(y * width + left, y * width + right), (y - top) * out.width);
+  for (let y = top; y < bottom; y++) {
+    out.data.set(data.subarray(y * width + left, y * width + right), (y - top) * out.width);
+  }
   return out;
 }
 
@@ -382,8 +393,8 @@ function otsu({ data }) {
 
 // --- lines: digitlab.imaging.lines ---------------------------------------------------------------------------------
 
-const INKED = 0.25, LINES_SIDE = 100, LEVEL = 0.3, ALL_THE_WAY = 0.85, PLUMB = 0.85, THICKEST = 0.08, LEAST_THICKEST = 4;
-const ALONG = 0.7;
+const INKED = 0.25, LINES_SIDE = 100, LEVEL = 0.3, ALL_THE_WAY = 0.85, PLUMB = 0.85;
+const THICKEST = 0.08, LEAST_THICKEST = 4, ALONG = 0.7;
 
 const marksOf = (ink) => mapped(ink, (value) => (value > INKED ? 1 : 0));
 
@@ -396,45 +407,47 @@ function transposed({ width, height, data }) {
 export function withoutLines(ink) {
   const { width, height } = ink;
   if (Math.max(width, height) <= LINES_SIDE) return ink;
-  const marks = marksOf(ink), box = boxOfInk(marks, 0), high = box ? box.bottom - box.top : 0;
-  const thickest = Math.max(LEAST_THICKEST, rint(THICKEST * height));
-  const levels = linesOf(marks, rint(Math.min(ALL_THE_WAY * width, Math.max(LEVEL * width, high))), thickest);
-  const plumbs = linesOf(transposed(marks), rint(PLUMB * height), thickest);
-  const gone = [levels, plumbs && transposed(plumbs)].filter(Boolean);
+  const { rows, across } = inkedCounts(ink), thickest = Math.max(LEAST_THICKEST, rint(THICKEST * height));
+  const high = Math.max(0, rows.findLastIndex(Boolean) - rows.findIndex(Boolean));
+  const long = rint(Math.min(ALL_THE_WAY * width, Math.max(LEVEL * width, high))), tall = rint(PLUMB * height);
+  const gone = [];
+  if (mayHoldLine(rows, long)) gone.push(linesOf(marksOf(ink), long, thickest));
+  if (mayHoldLine(across, tall)) gone.push(transposed(linesOf(transposed(marksOf(ink)), tall, thickest)));
   return gone.length ? mapped(ink, (value, i) => (gone.some(({ data }) => data[i]) ? 0 : value)) : ink;
 }
 
-// Which pixels belong to level lines of at least `length` and to nothing else; `null` for none.
+function inkedCounts({ width, height, data }) {
+  const rows = new Int32Array(height), across = new Int32Array(width);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) if (data[i] > INKED) { rows[y] += 1; across[x] += 1; }
+  }
+  return { rows, across };
+}
+
+// Whether three rows beside one another hold as much ink as a line: in most pictures none do.
+function mayHoldLine(counts, length) {
+  return length >= 2 && counts.some((count, i) => (counts[i - 1] ?? 0) + count + (counts[i + 1] ?? 0) >= length);
+}
+
+// Which pixels belong to level lines of at least `length` and to nothing else.
 function linesOf(marks, length, thickest) {
-  // Widened by a little first, since a line of the camera's climbs by a pixel now and then. Most pictures have no row
-  // that is full enough even if none of its ink lay above any of its neighbours'.
-  if (length < 2 || 3 * fullestRow(marks) < length) return null;
-  const wider = dilate(marks, plumb(3));
-  if (fullestRow(wider) < length) return null;
+  // Widened by a little first, since a line of the camera's climbs by a pixel now and then.
+  const wider = plumb(dilate, marks, 3);
+  if (!inkedCounts(wider).rows.some((count) => count >= length)) return blank(marks.width, marks.height);
   const long = opened(wider, level(length));
-  const near = dilate(mapped(marks, (mark, i) => mark && long.data[i]), plumb(3));
+  const near = plumb(dilate, mapped(marks, (mark, i) => mark && long.data[i]), 3);
   const runs = mapped(marks, (mark, i) => mark && near.data[i]);
-  const thick = opened(marks, plumb(thickest + 1));
-  const crossing = dilate(mapped(marks, (mark, i) => (mark && !runs.data[i] ? 1 : 0)), plumb(2 * thickest + 1));
+  const thick = plumb(opened, marks, thickest + 1);
+  const others = mapped(marks, (mark, i) => (mark && !runs.data[i] ? 1 : 0));
+  const crossing = plumb(dilate, others, 2 * thickest + 1);
   return mapped(runs, (run, i) => (run && !thick.data[i] && !crossing.data[i] ? 1 : 0));
 }
 
-function fullestRow({ width, height, data }) {
-  let most = 0;
-  for (let y = 0; y < height; y++) {
-    let sum = 0;
-    for (let x = 0; x < width; x++) sum += data[y * width + x];
-    most = Math.max(most, sum);
-  }
-  return most;
-}
-
 export function withoutSides(ink) {
-  const { width, height } = ink, columns = [0, width - 1];
-  const touched = columns.some((x) => { for (let y = 0; y < height; y++) if (ink.data[y * width + x] > INKED) return true; });
-  if (!touched) return ink;
+  const { width, height } = ink, sides = [0, width - 1], { across } = inkedCounts(ink);
+  if (!sides.some((x) => across[x])) return ink;
   const { labels, boxes } = components(ink, INKED), gone = new Uint8Array(boxes.length);
-  for (const x of columns) {
+  for (const x of sides) {
     const touching = new Int32Array(boxes.length);
     for (let y = 0; y < height; y++) touching[labels[y * width + x]] += 1;
     for (let label = 1; label < boxes.length; label++) {
@@ -461,7 +474,9 @@ export function frameInk(ink) {
 
 function padded(picture, margin) {
   const { width, height, data } = picture, out = blank(width + 2 * margin, height + 2 * margin);
-  for (let y = 0; y < height; y++) out.data.set(data.subarray(y * width, (y + 1) * width), (y + margin) * out.width + margin);
+  for (let y = 0; y < height; y++) {
+    out.data.set(data.subarray(y * width, (y + 1) * width), (y + margin) * out.width + margin);
+  }
   return out;
 }
 
@@ -480,7 +495,9 @@ function distancesWithin({ width, height, data }) {
   const nearest = (x, y, by) => Math.min(
     at(x - by, y) + SIDE, at(x, y - by) + SIDE, at(x - 1, y - by) + ACROSS, at(x + 1, y - by) + ACROSS,
   );
-  for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) out[i] = data[i] > 0.5 ? nearest(x, y, 1) : 0;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) out[i] = data[i] > 0.5 ? nearest(x, y, 1) : 0;
+  }
   for (let y = height - 1, i = out.length - 1; y >= 0; y--) {
     for (let x = width - 1; x >= 0; x--, i--) if (out[i]) out[i] = Math.min(out[i], nearest(x, y, -1));
   }
@@ -559,7 +576,7 @@ const slantOf = (columnsARow, height) => ({ columns: columnsARow, offset: Math.m
 export function upright(ink) {
   const smaller = Math.min(1, ENOUGH_SIDE / Math.max(ink.width, ink.height));
   const [width, height] = [ink.width, ink.height].map((length) => rint(length * smaller));
-  const places = inkedPlaces(resize(ink, width, height, AREA, 1 / smaller, 1 / smaller));
+  const places = inkedPlaces(resize(ink, width, height, AREA, 1 / smaller));
   let best = 0, most = -Infinity;
   for (const columnsARow of SLANTS) {
     const clear = clearness(places, columnsARow);
@@ -624,7 +641,8 @@ function findRows(ink) {
     else rows.push([one]);
   }
   const masses = rows.map((row) => sum(row.map((p) => p.mass))), heaviest = Math.max(...masses);
-  const kept = rows.filter((_, i) => masses[i] > LIGHT_ROW * heaviest), top = (row) => sum(row.map((p) => p.y)) / row.length;
+  const kept = rows.filter((_, i) => masses[i] > LIGHT_ROW * heaviest);
+  const top = (row) => sum(row.map((p) => p.y)) / row.length;
   kept.sort((a, b) => top(a) - top(b));
   return kept.map((row) => ({ pieces: row.sort((a, b) => a.x - b.x), height: usualHeight(row) }));
 }

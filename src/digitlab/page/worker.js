@@ -35,7 +35,9 @@ function greyOf({ width, height, data }) {
   return grey;
 }
 
-const over = (shade, opaque, paper) => (opaque === 255 ? shade : Math.round((shade * opaque + paper * (255 - opaque)) / 255));
+function over(shade, opaque, paper) {
+  return opaque === 255 ? shade : Math.round((shade * opaque + paper * (255 - opaque)) / 255);
+}
 
 // Behind a drawing with transparent parts lies white, or black where its own ink is bright.
 function paperBehind(data) {
