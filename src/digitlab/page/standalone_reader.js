@@ -16,6 +16,11 @@ worker.onmessage = ({ data: { number, answer, failure } }) => {
   else resolve(answer);
 };
 
+worker.onerror = () => {
+  for (const { reject } of waiting.values()) reject(new Error("expected this browser to run the reader, it did not"));
+  waiting.clear();
+};
+
 function ask(question, given) {
   asked += 1;
   worker.postMessage({ number: asked, question, ...given });
