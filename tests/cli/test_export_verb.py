@@ -89,6 +89,12 @@ def test_an_exported_file_becomes_a_page_beside_itself(digitlab, run, tmp_path):
     assert (code, out) == (0, f"{tmp_path / 'mine.html'}\n")
 
 
+def test_the_shipped_network_becomes_a_page_where_it_is_told_to(digitlab, tmp_path):
+    code, out, err = digitlab("export", "--format", "html", "--out", tmp_path / "digits.html")
+    assert (code, out, err) == (0, f"{tmp_path / 'digits.html'}\n", "")
+    assert "the shipped network, in this page itself" in (tmp_path / "digits.html").read_text()
+
+
 def test_a_keras_file_is_exported_beside_itself_under_its_name(digitlab, run, tmp_path):
     (run / "model.keras").rename(tmp_path / "mine.v2.keras")
     code, out, _ = digitlab("export", tmp_path / "mine.v2.keras")
@@ -150,6 +156,7 @@ def test_names_of_classes_that_are_not_those_of_the_data_are_noted(digitlab, run
     ("arguments", "status"),
     [
         (["export"], 2),
+        (["export", "--format", "html"], 2),
         (["export", "RUN", "--format", "tflite"], 2),
         (["export", "RUN", "--out", "model.keras"], 2),
         (["export", "RUN", "--format", "html", "--out", "model.onnx"], 2),

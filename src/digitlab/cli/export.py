@@ -15,8 +15,12 @@ ONNX, HTML = "onnx", "html"
 
 def export(
     target: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run folder or a .keras file; for html an .onnx file too.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder or a .keras file; for html an .onnx file too, or nothing for the shipped network.",
+        ),
+    ] = None,
     file_format: Annotated[
         str, typer.Option("--format", help="onnx, or html: a page to draw on that reads without a server.")
     ] = ONNX,
@@ -38,7 +42,30 @@ def export(
             "--half: expected it with --format onnx, got it with html",
             hint="leave it out; a page keeps float32 where that fits into 2 MB, else float16",
         )
-    from digitlab.study.models import export_run, export_run_as_page
-
-    path = export_run_as_page(target, out) if file_format == HTML else export_run(target, out, half=half)
+    path = _page(target, out) if file_format == HTML else _onnx(target, out, half=half)
     stdout.print(str(path), markup=False, soft_wrap=True)
+
+
+def _page(target: Path | None, out: Path | None) -> Path:
+    if target is None:
+        if out is None:
+            raise UsageError(
+                "expected --out with the shipped network, got neither it nor RUN",
+                hint="name the file: digitlab export --format html --out digits.html",
+            )
+        from digitlab.export import export_page
+
+        return export_page(None, out)
+    from digitlab.study.models import export_run_as_page
+
+    return export_run_as_page(target, out)
+
+
+def _onnx(target: Path | None, out: Path | None, *, half: bool) -> Path:
+    if target is None:
+        raise UsageError(
+            "expected RUN, a run folder or a .keras file, got none", hint="name one: digitlab export runs/wide"
+        )
+    from digitlab.study.models import export_run
+
+    return export_run(target, out, half=half)

@@ -1,7 +1,8 @@
 // The reader behind a page that is alone: the engine in a worker, with the networks that lie in the page itself.
 
-// A larger picture is reduced by the browser to so many pixels a side; the engine looks at fewer still.
-const MOST_SIDE = 2400;
+// A larger picture is reduced by the browser to so many pixels a side; the engine looks at fewer still. In a picture of
+// fewer than so many there is nothing to read.
+const MOST_SIDE = 2400, LEAST_SIDE = 4;
 
 const textOf = (id) => document.getElementById(id).textContent;
 const told = JSON.parse(textOf("network"));
@@ -52,6 +53,9 @@ export async function readFile(file) {
 }
 
 function pixelsOf(image) {
+  if (Math.min(image.naturalWidth, image.naturalHeight) < LEAST_SIDE) {
+    throw new Error(`expected a picture of at least ${LEAST_SIDE} pixels a side, got ${image.naturalWidth} x ${image.naturalHeight}`);
+  }
   const scale = Math.min(1, MOST_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
   const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
   canvas.width = Math.max(1, Math.round(image.naturalWidth * scale));
