@@ -13,7 +13,8 @@ upgrade=${1:-}
 lock base $upgrade pyproject.toml
 lock serve $upgrade pyproject.toml --extra serve
 lock train $upgrade pyproject.toml --extra train
-lock test $upgrade pyproject.toml --extra train --extra jax --extra serve --extra dev
+lock ray $upgrade pyproject.toml --extra train --extra ray
+lock test $upgrade pyproject.toml --extra train --extra jax --extra serve --extra ray --extra dev
 printf "%s\n" hatchling editables | lock build $upgrade --constraint requirements/test.txt -
 printf "%s\n" jax filelock fsspec networkx sympy jinja2 | lock bench $upgrade --constraint requirements/test.txt -
 # PyTorch is pinned by hand in bench-torch.txt: its CPU build lies outside the package index.

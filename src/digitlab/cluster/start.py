@@ -1,0 +1,73 @@
+"""`ray_session`: Ray as it is found, or started here."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from digitlab.errors import RunError, UsageError
+
+# Ray tells its makers what it is used for unless it is told not to; and it warns of itself on the terminal.
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1"}
+
+
+@contextlib.contextmanager
+def ray_session(
+    address: str | None = None, *, cpus: int | None = None, object_store_bytes: int | None = None
+) -> Iterator[Any]:
+    """Ray, connected, and left again at the end.
+
+    Args:
+        address: Of a cluster that runs: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``. `None` starts Ray on this
+            machine alone, and ends it.
+        cpus: Cores that Ray may use where it is started here; all of them by default.
+        object_store_bytes: Of memory that Ray may keep objects in where it is started here; Ray's own share by default.
+
+    Yields:
+        The module `ray`.
+
+    Raises:
+        RunError: No Ray answers at `address`, or none could be started.
+        UsageError: The package is not installed.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
+    ray = _import_ray()
+    here = {} if address else {"num_cpus": cpus, "object_store_memory": object_store_bytes, "include_dashboard": False}
+    try:
+        ray.init(
+            address=address or "local",
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            configure_logging=True,
+            ignore_reinit_error=False,
+            **here,
+        )
+    except Exception as error:
+        raise _refuse(address, error) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"--engine ray needs the package {error.name}, which is not installed", hint='pip install "digitlab[ray]"'
+        ) from error
+    return ray
+
+
+def _refuse(address: str | None, error: Exception) -> RunError:
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if address is None:
+        return RunError(f"expected to start Ray on this machine, got: {why}", hint="is there memory left in /dev/shm?")
+    return RunError(
+        f"expected a Ray cluster at {address}, got: {why}",
+        hint=f"start one with `ray start --head`, or ask it: ray status --address {address}",
+    )
