@@ -54,15 +54,13 @@ def leave():
 
 def run(lanes, jobs):
     """Every job's end by its name, and how many epochs each had told of."""
-    waiting, ended, told = list(jobs), {}, dict.fromkeys((job.name for job in jobs), 0)
-    while waiting or lanes.busy:
-        lanes.give_any(waiting)
-        for event in lanes.events():
-            if isinstance(event, Progressed):
-                told[event.job.name] += 1
-            else:
-                assert isinstance(event, Ended)
-                ended[event.job.name] = event
+    ended, told = {}, dict.fromkeys((job.name for job in jobs), 0)
+    for event in lanes.do(jobs):
+        if isinstance(event, Progressed):
+            told[event.job.name] += 1
+        else:
+            assert isinstance(event, Ended)
+            ended[event.job.name] = event
     return ended, told
 
 

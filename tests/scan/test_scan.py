@@ -112,13 +112,8 @@ def test_rates_are_trained_side_by_side_as_each_would_be_by_plain_fit(split):
 class FakePool:
     """Lanes that need no processes; a job's row is its rate, and a rate above 1 fails."""
 
-    busy = 0
-
-    def give_any(self, waiting):
-        self.doing, waiting[:] = list(waiting), []
-
-    def events(self):
-        for job in self.doing:
+    def do(self, jobs):
+        for job in jobs:
             rate = job.build.config.learning_rate
             yield Ended(job, ({"val_loss": rate},), None) if rate <= 1 else Ended(job, (), "a loss was nan")
 

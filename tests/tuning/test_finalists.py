@@ -91,21 +91,13 @@ class FakeLanes:
     """One lane that needs no process: each job ends with the rows that `rows_of` gives, or fails with its text."""
 
     def __init__(self, rows_of):
-        self.rows_of, self.given, self._doing = rows_of, [], None
+        self.rows_of, self.given = rows_of, []
 
-    @property
-    def busy(self):
-        return self._doing is not None
-
-    def give_any(self, waiting):
-        if waiting and self._doing is None:
-            self._doing = waiting.pop()  # the last first: the order must not matter
-            self.given.append(self._doing)
-
-    def events(self):
-        job, self._doing = self._doing, None
-        rows = self.rows_of(job)
-        yield Ended(job, (), rows) if isinstance(rows, str) else Ended(job, tuple(rows), None)
+    def do(self, jobs):
+        for job in reversed(jobs):  # the order must not matter
+            self.given.append(job)
+            rows = self.rows_of(job)
+            yield Ended(job, (), rows) if isinstance(rows, str) else Ended(job, tuple(rows), None)
 
 
 CANDIDATES = [(TrainConfig(hidden_units=(8,), epochs=9), 0.9), (TrainConfig(hidden_units=(4,), epochs=9), 0.8)]
@@ -123,7 +115,7 @@ def rows_of(job):
 def test_each_is_trained_with_every_seed_to_the_epoch_of_its_lowest_loss(tmp_path):
     told = []
     lanes = FakeLanes(rows_of)
-    found = train_finalists(lanes, CANDIDATES, [3, 4], 10, tmp_path, lambda done, of: told.append((done, of)))
+    found = train_finalists(lanes.do, CANDIDATES, [3, 4], 10, tmp_path, lambda done, of: told.append((done, of)))
     assert [f.rank for f in found] == [0, 1]
     assert [f.config.hidden_units for f in found] == [(8,), (4,)]
     assert [f.search_score for f in found] == [0.9, 0.8]
@@ -139,11 +131,11 @@ def test_each_is_trained_with_every_seed_to_the_epoch_of_its_lowest_loss(tmp_pat
 
 
 def test_what_an_earlier_process_had_finished_is_read_and_not_trained_again(tmp_path):
-    first = train_finalists(FakeLanes(rows_of), CANDIDATES, [3, 4], 10, tmp_path)
+    first = train_finalists(FakeLanes(rows_of).do, CANDIDATES, [3, 4], 10, tmp_path)
     (tmp_path / "0-seed-4.json").unlink()
     lanes = FakeLanes(rows_of)
     told = []
-    assert train_finalists(lanes, CANDIDATES, [3, 4], 10, tmp_path, lambda *n: told.append(n)) == first
+    assert train_finalists(lanes.do, CANDIDATES, [3, 4], 10, tmp_path, lambda *n: told.append(n)) == first
     assert [job.name for job in lanes.given] == ["0-seed-4"]
     assert told == [(3, 4), (4, 4)]
 
@@ -151,7 +143,7 @@ def test_what_an_earlier_process_had_finished_is_read_and_not_trained_again(tmp_
 def test_a_finalist_whose_training_fails_is_a_run_error_that_names_it(tmp_path):
     with pytest.raises(RunError, match="finalist 1-seed-3 failed: out of luck") as caught:
         train_finalists(
-            FakeLanes(lambda job: "out of luck" if job.name == "1-seed-3" else rows_of(job)),
+            FakeLanes(lambda job: "out of luck" if job.name == "1-seed-3" else rows_of(job)).do,
             CANDIDATES,
             [3],
             10,
@@ -162,8 +154,8 @@ def test_a_finalist_whose_training_fails_is_a_run_error_that_names_it(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]", "null", '{"rows": []}', '{"rows": [{"epoch": 1}]}'])
 def test_a_damaged_result_is_said_so_in_two_lines(tmp_path, content):
-    train_finalists(FakeLanes(rows_of), CANDIDATES, [3], 10, tmp_path)
+    train_finalists(FakeLanes(rows_of).do, CANDIDATES, [3], 10, tmp_path)
     (tmp_path / "0-seed-3.json").write_text(content)
     with pytest.raises(RunError, match=r"0-seed-3\.json: expected a finalist's result") as caught:
-        train_finalists(FakeLanes(rows_of), CANDIDATES, [3], 10, tmp_path)
+        train_finalists(FakeLanes(rows_of).do, CANDIDATES, [3], 10, tmp_path)
     assert len(str(caught.value).splitlines()) == 2

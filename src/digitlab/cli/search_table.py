@@ -13,9 +13,8 @@ from digitlab.cli.console import percent, stderr
 if TYPE_CHECKING:
     from digitlab.data import Split
     from digitlab.tuning.config import SearchConfig
-    from digitlab.tuning.hyperband import Hyperband
+    from digitlab.tuning.progress import SearchProgress
     from digitlab.tuning.space import SearchSpace
-    from digitlab.tuning.tune import SearchProgress
 
 
 def show_plan(config: SearchConfig, space: SearchSpace, split: Split, lanes: int | None) -> None:
@@ -67,11 +66,10 @@ class SearchTable:
                 stderr.print("[dim]training the finalists[/dim]")
             self._show(f"  finalists: {done} of {of} trainings")
             return
-        assert progress.tuner is not None
         if stderr.is_terminal:
-            self._show(_table(progress, progress.tuner))
+            self._show(_table(progress))
         else:
-            self._tell_rungs(progress.tuner)
+            self._tell_rungs(progress)
 
     def end(self) -> None:
         """Leave the last state on the screen."""
@@ -87,49 +85,41 @@ class SearchTable:
             self._live.start()
         self._live.update(content)
 
-    def _tell_rungs(self, tuner: Hyperband) -> None:
-        schedule = tuner.oracle.schedule
-        for rung in tuner.plan.rungs:
+    def _tell_rungs(self, progress: SearchProgress) -> None:
+        for state in progress.rungs:
+            rung = state.rung
             key = (rung.iteration, rung.bracket, rung.number)
-            members = schedule.members(rung)
-            if key in self._told or not members or any(member not in schedule.scores for member in members):
+            if key in self._told or not state.is_done:
                 continue
             self._told.add(key)
-            scores = [score for member in members if (score := schedule.scores[member]) is not None]
-            best = percent(max(scores)) if scores else "all failed"
-            stderr.print(f"  bracket {rung.bracket} rung {rung.number}: {len(members)} trials, best {best}")
+            best = "all failed" if state.best is None else f"best {percent(state.best)}"
+            stderr.print(f"  bracket {rung.bracket} rung {rung.number}: {state.trials} trials, {best}")
 
 
-def _table(progress: SearchProgress, tuner: Hyperband) -> Table:
+def _table(progress: SearchProgress) -> Table:
     """The rungs as rows, the best so far and the time that may remain below them."""
-    schedule = tuner.oracle.schedule
     remaining = "" if progress.remaining_s is None else f", at most {progress.remaining_s:.0f} s left"
     table = Table(
         "bracket", "rung", "to epoch", "trials", "running", "best validation",
         box=None, header_style="dim", caption_justify="left",
-        caption=f"{progress.epochs} of {progress.of_epochs} epochs{remaining}{_best(tuner)}",
+        caption=f"{progress.epochs} of {progress.of_epochs} epochs{remaining}{_best(progress)}",
     )  # fmt: skip
-    for rung in tuner.plan.rungs:
-        members = schedule.members(rung) or []
-        ended = [member for member in members if member in schedule.scores]
-        scores = [score for member in ended if (score := schedule.scores[member]) is not None]
-        running = sum(member in schedule.running for member in members)
+    for state in progress.rungs:
         table.add_row(
-            str(rung.bracket),
-            str(rung.number),
-            str(rung.last_epoch),
-            f"{len(ended)}/{len(members) or rung.trials}",
-            str(running or ""),
-            percent(max(scores)) if scores else "",
-            style="dim" if not ended and not running else None,
+            str(state.rung.bracket),
+            str(state.rung.number),
+            str(state.rung.last_epoch),
+            f"{state.ended}/{state.trials or state.rung.trials}",
+            str(state.running or ""),
+            "" if state.best is None else percent(state.best),
+            style="dim" if not state.ended and not state.running else None,
         )
     return table
 
 
-def _best(tuner: Hyperband) -> str:
-    best = [trial for trial in tuner.oracle.get_best_trials(1) if trial.score is not None]
-    if not best:
+def _best(progress: SearchProgress) -> str:
+    if progress.best is None:
         return ""
-    config = tuner.hypermodel.config_for(best[0].hyperparameters)
+    config, score = progress.best
     widths = "-".join(map(str, config.hidden_units))
-    return f"\nbest so far {widths} at {config.learning_rate:g}: {percent(best[0].score)}"
+    return f"\nbest so far {widths} at {config.learning_rate:g}: {percent(score)}"

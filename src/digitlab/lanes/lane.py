@@ -15,7 +15,7 @@ from digitlab.model.backend import keras
 from digitlab.training import tensorflow_epoch as adapter  # the one backend that lanes are for
 from digitlab.training.job import TrainData, TrainJob
 from digitlab.training.programs import Programs
-from digitlab.training.run_job import run_job
+from digitlab.training.run_job import Told, run_job
 
 
 def run_lane(connection: Connection, data: TrainData) -> None:
@@ -26,26 +26,32 @@ def run_lane(connection: Connection, data: TrainData) -> None:
     """
     # Ctrl-C at a terminal reaches every process of the group; whoever gave the jobs decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    adapter.use_threads(1)
-    adapter.leave_graphs_as_traced()
-    # TensorFlow warns of a program for every shape of network, which is what is meant here.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    gc.freeze()  # what was imported stays: looking through all of TensorFlow for garbage takes half a second
+    prepare_process()
     programs = Programs()
     try:
         while True:
             job = connection.recv()
-            connection.send(_do(job, data, programs, connection))
+            connection.send(do_job(job, data, programs, lambda row: connection.send(("epoch", row))))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         # Nobody is there any more. Not `sys.exit`, which would wait for TensorFlow's threads.
         os._exit(0)
 
 
-def _do(job: TrainJob, data: TrainData, programs: Programs, connection: Connection) -> tuple[str, Any]:
+def prepare_process() -> None:
+    """Make this a process of one thread that trains many small networks."""
+    adapter.use_threads(1)
+    adapter.leave_graphs_as_traced()
+    # TensorFlow warns of a program for every shape of network, which is what is meant here.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    gc.freeze()  # what was imported stays: looking through all of TensorFlow for garbage takes half a second
+
+
+def do_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lambda row: None) -> tuple[str, Any]:
+    """Do a job, whatever comes of it: ``("done", rows)`` or ``("failed", message)``; see `run_job`."""
     # What a user's own `build` draws from Keras' global generators is the trial's own, whichever lane it is in.
     keras.utils.set_random_seed(job.seed)
     try:
-        return "done", run_job(job, data, programs, lambda row: connection.send(("epoch", row)))
+        return "done", run_job(job, data, programs, tell)
     except (BrokenPipeError, ConnectionResetError):
         raise
     except DigitlabError as error:

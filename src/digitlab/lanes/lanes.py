@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
@@ -153,6 +153,13 @@ class Lanes:
                 job = min(waiting, key=lambda job: not self.knows(number, job.shape))
                 waiting.remove(job)
                 self.give(number, job)
+
+    def do(self, jobs: Sequence[TrainJob]) -> Iterator[Progressed | Ended]:
+        """Do them all, in whatever order the lanes take them, and tell of all that happens."""
+        waiting = list(jobs)
+        while waiting or self.busy:
+            self.give_any(waiting)
+            yield from self.events()
 
     def events(self) -> Iterator[Progressed | Ended]:
         """Wait until something happens in the lanes, and tell all that has."""

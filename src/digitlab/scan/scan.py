@@ -109,15 +109,12 @@ def _train_rates(
     ]
     found: dict[str, Rows] = {}
     done = 0
-    waiting = list(jobs)
-    while waiting or pool.busy:
-        pool.give_any(waiting)
-        for event in pool.events():
-            if isinstance(event, Progressed):
-                done += 1
-                progress(done, len(jobs) * epochs)
-            else:
-                found[event.job.name] = _rows(event)
+    for event in pool.do(jobs):
+        if isinstance(event, Progressed):
+            done += 1
+            progress(done, len(jobs) * epochs)
+        else:
+            found[event.job.name] = _rows(event)
     return {rate: found[job.name] for rate, job in zip(rates, jobs, strict=True)}
 
 

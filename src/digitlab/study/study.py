@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from digitlab.lanes.lanes import Lanes
     from digitlab.training.callbacks import Progress
     from digitlab.tuning.config import SearchConfig
+    from digitlab.tuning.progress import SearchProgress
     from digitlab.tuning.space import SearchSpace
-    from digitlab.tuning.tune import SearchProgress
 
 STAGES = {
     "scan": ("scan", "report"),

@@ -10,14 +10,14 @@ import dataclasses
 import json
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.errors import RunError
-from digitlab.lanes.lanes import Ended, Lanes
+from digitlab.lanes.lanes import Ended, Progressed
 from digitlab.model.blueprint import Blueprint
 from digitlab.runs import write_text
 from digitlab.training.job import Row, TrainJob
@@ -139,7 +139,7 @@ def _welch(a: Sequence[float], b: Sequence[float], difference: float) -> tuple[f
 
 
 def train_finalists(
-    lanes: Lanes,
+    do: Callable[[Sequence[TrainJob]], Iterator[Progressed | Ended]],
     candidates: Sequence[tuple[TrainConfig, float]],
     seeds: Sequence[int],
     num_classes: int,
@@ -149,7 +149,7 @@ def train_finalists(
     """Train every candidate with every seed; what an earlier process had finished in `folder` is read.
 
     Args:
-        lanes: Do the training.
+        do: Does jobs and tells of each, such as `Lanes.do`.
         candidates: Configurations with their search scores, the best first.
         seeds: One training each.
         num_classes: Units of the softmax layer.
@@ -167,13 +167,11 @@ def train_finalists(
     waiting = [job for job in jobs if not (folder / f"{job.name}.json").exists()]
     done = len(jobs) - len(waiting)
     tell(done, len(jobs))
-    while waiting or lanes.busy:
-        lanes.give_any(waiting)
-        for event in lanes.events():
-            if isinstance(event, Ended):
-                _keep(event, folder)
-                done += 1
-                tell(done, len(jobs))
+    for event in do(waiting):
+        if isinstance(event, Ended):
+            _keep(event, folder)
+            done += 1
+            tell(done, len(jobs))
     return [_read_finalist(rank, *candidate, seeds, folder) for rank, candidate in enumerate(candidates)]
 
 

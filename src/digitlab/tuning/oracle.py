@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from digitlab.errors import RunError
 from digitlab.runs import RunFolder, write_text
+from digitlab.tuning.draw import Values, draw_configurations
 from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
 from digitlab.tuning.plan import Plan, Rung
 from digitlab.tuning.schedule import Schedule, TrialKey
-
-# So many even draws may hold a configuration that was had before; then each is drawn by itself.
-MOST_EVEN_DRAWS = 100
-# So many draws may give configurations that were had before; then the space counts as used up. Within a
-# bracket it is so many for each that it has, since of n the last is found by n draws on average.
-MOST_COLLISIONS, MOST_COLLISIONS_EACH = 200, 20
 
 
 class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]
@@ -44,13 +37,13 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
         self.plan = plan
         self.keys: dict[str, TrialKey] = {}
         self._schedule: Schedule | None = None
-        self._configurations: dict[tuple[int, int], list[dict[str, Any]]] = {}
+        self._configurations: dict[tuple[int, int], list[Values]] = {}
 
     @property
     def schedule(self) -> Schedule:
         """The state of the search; made when it is first asked for, since the space must be known."""
         if self._schedule is None:
-            self._configurations = self._draw()
+            self._configurations = draw_configurations(self.plan, self.hyperparameters, self.seed)
             sizes = {bracket: len(drawn) for bracket, drawn in self._configurations.items()}
             self._schedule = Schedule(self.plan, sizes, maximise=self.objective.direction == "max")
         return self._schedule
@@ -150,71 +143,6 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
 
     def _check_consecutive_failures(self) -> None:
         """Nothing: the parent gives the search up after three failures in a row, whatever was reached."""
-
-    def _draw(self) -> dict[tuple[int, int], list[dict[str, Any]]]:
-        """The configurations that each bracket begins with, distinct within it and, while there are any, new."""
-        drawn: dict[tuple[int, int], list[dict[str, Any]]] = {}
-        had: set[str] = set()
-        for rungs in self.plan.brackets:
-            bracket = self._draw_bracket(rungs[0], had)
-            had |= set(bracket)
-            drawn[rungs[0].iteration, rungs[0].bracket] = list(bracket.values())
-        return drawn
-
-    def _draw_bracket(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
-        """Evenly; where the space has too few new configurations left for that, each by itself."""
-        bracket = self._draw_evenly(first, had)
-        if len(bracket) == first.trials:
-            return bracket
-        bracket = {}
-        for turn, seen in enumerate((had, set())):  # new ones first; then those of other brackets
-            index, collisions = len(bracket), 0
-            most = max(MOST_COLLISIONS, turn * MOST_COLLISIONS_EACH * first.trials)
-            while index < first.trials and collisions < most:
-                seed = [self.seed, first.iteration, first.bracket, index, collisions, turn]
-                shares = np.random.default_rng(seed).random(len(self.hyperparameters.space))
-                values = self._values_at(shares)
-                name = self._compute_values_hash(values)
-                if name in bracket or name in seen:
-                    collisions += 1
-                else:
-                    bracket[name] = values
-                    index, collisions = index + 1, 0
-        return bracket
-
-    def _draw_evenly(self, first: Rung, had: set[str]) -> dict[str, dict[str, Any]]:
-        """Configurations spread evenly over the space, all new; none where no such set was found.
-
-        A Latin hypercube (McKay, Beckman, Conover 1979, Technometrics 21: 239-245), but that an axis of few
-        values is cut into those: each value is had as often as any other, or once more. So a bracket of four
-        meets each of three learning rates, where one in five brackets of independent draws misses the one that
-        counts.
-        """
-        generator = np.random.default_rng([self.seed, first.iteration, first.bracket])
-        for _ in range(MOST_EVEN_DRAWS):
-            axes = [_even_shares(hp, first.trials, generator) for hp in self.hyperparameters.space]
-            values = [self._values_at(shares) for shares in zip(*axes, strict=True)]
-            named = {self._compute_values_hash(v): v for v in values}
-            if len(named) == first.trials and not had & set(named):
-                return named
-        return {}
-
-    def _values_at(self, shares: Sequence[float] | npt.NDArray[np.float64]) -> dict[str, Any]:
-        """A value for every hyperparameter that is active, each by KerasTuner's own distribution."""
-        hyperparameters = keras_tuner.HyperParameters()
-        for hyperparameter, share in zip(self.hyperparameters.space, shares, strict=True):
-            hyperparameters.merge([hyperparameter])
-            if hyperparameters.is_active(hyperparameter):
-                hyperparameters.values[hyperparameter.name] = hyperparameter.prob_to_value(float(share))
-        return dict(hyperparameters.values)
-
-
-def _even_shares(hyperparameter: Any, count: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Numbers from 0 to 1, [count], evenly spread over the hyperparameter's values, or over 0 to 1."""
-    parts = len(hyperparameter.get_config().get("values", ())) or count
-    turns = -(-count // parts)
-    places = np.concatenate([generator.permutation(parts) for _ in range(turns)])[:count]
-    return np.asarray((places + generator.random(count)) / parts)
 
 
 def _completed(trial: Any) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +20,11 @@ from digitlab.tuning.finalists import choose, train_finalists
 from digitlab.tuning.hyperband import Hyperband
 from digitlab.tuning.hypermodel import MLPHyperModel
 from digitlab.tuning.kerastuner import TrialStatus
+from digitlab.tuning.plan import Rung, plan_hyperband
+from digitlab.tuning.progress import Progress, Reporter, RungProgress
 from digitlab.tuning.result import SearchResult, TrialRecord, write_trials
-from digitlab.tuning.schedule import TrialKey, trial_seed
+from digitlab.tuning.schedule import Schedule, TrialKey, trial_seed
 from digitlab.tuning.space import SearchSpace
-
-
-@dataclass(frozen=True)
-class SearchProgress:
-    """Where a search stands.
-
-    Args:
-        tuner: The tuner, whose oracle knows every trial; `None` while finalists are trained.
-        epochs: Epochs of the plan that have been trained.
-        of_epochs: Epochs of the plan.
-        finalists: Finalists' trainings done, and of how many; `None` before they begin.
-        remaining_s: Seconds that the search may still take, by its pace so far; `None` before there is one.
-    """
-
-    tuner: Hyperband | None
-    epochs: int
-    of_epochs: int
-    finalists: tuple[int, int] | None
-    remaining_s: float | None
-
-
-Progress = Callable[[SearchProgress], None]
 
 
 def tune(
@@ -105,8 +84,9 @@ def search_in(
     if pool is None:
         with Lanes(data, lanes or available_cores()) as own:
             return search_in(folder, split, space, config, lanes=lanes, pool=own, progress=progress, keep=keep)
-    reporter = _Reporter(progress, config)
-    tuner = make_tuner(folder, space, config, split.num_classes, lanes=lanes, listener=reporter.hear)
+    plan = plan_hyperband(config.max_epochs, config.factor, iterations=config.iterations, configurations=space.size)
+    reporter = Reporter(progress, plan.epochs)
+    tuner = make_tuner(folder, space, config, split.num_classes, lanes=lanes, listener=_Teller(reporter).hear)
     tuner.search(
         data.x,
         data.y,
@@ -119,7 +99,7 @@ def search_in(
     write_trials(trials, folder / "trials.csv")
     write_curves(trials, folder / "tensorboard")
     finalists = train_finalists(
-        pool,
+        pool.do,
         [(trial.config, trial.score or 0.0) for trial in best_configurations(trials, config.finalists)],
         [config.base.seed + i for i in range(config.finalist_seeds)],
         split.num_classes,
@@ -213,40 +193,26 @@ def _history(trial: Any) -> list[dict[str, float]]:
     return [rows[step] for step in sorted(rows)]
 
 
-class _Reporter:
-    """Turns what tuner and finalists say into `SearchProgress`."""
+class _Teller:
+    """Says of a tuner where its search stands."""
 
-    def __init__(self, progress: Progress | None, config: SearchConfig) -> None:
-        self._progress = progress
-        self._config = config
-        self._of_epochs = 0
-        self._at_first: int | None = None
-        self._started = time.perf_counter()
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
 
     def hear(self, tuner: Hyperband) -> None:
         """A trial has begun, has ended an epoch, or has ended."""
-        if self._progress is None:
+        if not self._reporter.listens:
             return
         schedule = tuner.oracle.schedule
-        done = sum(_epochs_of(tuner, key) for key in schedule.scores)
-        if self._at_first is None:  # what an earlier process had done says nothing about the pace
-            self._at_first, self._started = done, time.perf_counter()
-        running = sum(len(tuner.rows.get(key.trial_id, ())) for key in schedule.running)
-        trained, self._of_epochs = done + running, tuner.plan.epochs
-        fresh = trained - self._at_first
-        pace = (time.perf_counter() - self._started) / fresh if fresh else None
-        remaining = None if pace is None else pace * max(0, self._of_epochs - trained)
-        self._progress(SearchProgress(tuner, trained, self._of_epochs, None, remaining))
-
-    def finalists_done(self, done: int, of: int) -> None:
-        """One more training of a finalist is done."""
-        if self._progress is None:
-            return
-        if done == 0 or self._at_first is None:
-            self._at_first, self._started = done, time.perf_counter()
-        self._progress(SearchProgress(None, self._of_epochs, self._of_epochs, (done, of), None))
+        rungs = tuple(_rung_progress(schedule, rung) for rung in tuner.plan.rungs)
+        best = next((trial for trial in tuner.oracle.get_best_trials(1) if trial.score is not None), None)
+        found = (tuner.hypermodel.config_for(best.hyperparameters), float(best.score)) if best else None
+        self._reporter.searched(rungs, found, sum(len(tuner.rows.get(key.trial_id, ())) for key in schedule.running))
 
 
-def _epochs_of(tuner: Hyperband, key: TrialKey) -> int:
-    rung = tuner.oracle.schedule.rung_of(key)
-    return int(rung.last_epoch - rung.first_epoch)
+def _rung_progress(schedule: Schedule, rung: Rung) -> RungProgress:
+    members = schedule.members(rung) or []
+    scores = [schedule.scores[key] for key in members if key in schedule.scores]
+    running = sum(key in schedule.running for key in members)
+    best = max((score for score in scores if score is not None), default=None)
+    return RungProgress(rung, len(members), len(scores), running, best)
