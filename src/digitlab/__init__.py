@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from digitlab.scan.result import ScanResult
     from digitlab.scan.scan import scan_learning_rates
     from digitlab.server import create_app
+    from digitlab.study.search import tune
     from digitlab.training.run import Run
     from digitlab.training.train import train
     from digitlab.tuning.config import SearchConfig
     from digitlab.tuning.result import SearchResult
     from digitlab.tuning.space import SearchSpace
-    from digitlab.tuning.tune import tune
 
 _HOMES = {
     "Classifier": "digitlab.classifier",
@@ -50,7 +50,7 @@ _HOMES = {
     "read_number": "digitlab.reading",
     "scan_learning_rates": "digitlab.scan.scan",
     "train": "digitlab.training.train",
-    "tune": "digitlab.tuning.tune",
+    "tune": "digitlab.study.search",
 }
 
 __all__ = [

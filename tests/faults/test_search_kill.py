@@ -26,7 +26,7 @@ from digitlab.config import TrainConfig
 from digitlab.data import Split
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.space import SearchSpace
-from digitlab.tuning.tune import tune
+from digitlab.study.search import tune
 
 rng = np.random.default_rng(0)
 labels = np.arange(400, dtype=np.uint8) % 4

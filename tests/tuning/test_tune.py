@@ -10,10 +10,10 @@ import pytest
 from digitlab.config import TrainConfig
 from digitlab.data import Split
 from digitlab.errors import RunError
+from digitlab.study.search import tune
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.hyperband import WEIGHTS_KEPT
 from digitlab.tuning.space import SearchSpace
-from digitlab.tuning.tune import tune
 
 pytestmark = pytest.mark.slow
 

@@ -28,6 +28,9 @@ MaxEpochs = Annotated[int | None, typer.Option(help="Epochs of a network that re
 Factor = Annotated[int | None, typer.Option(help="Of how many networks one goes on.  [default: 3]")]
 Iterations = Annotated[int | None, typer.Option(help="How often all brackets are gone through.  [default: 1]")]
 Finalists = Annotated[int | None, typer.Option(help="How many of the best are trained again.  [default: 3]")]
+Engine = Annotated[str | None, typer.Option(help="local, or ray: any number of machines.  [default: local]")]
+Scheduler = Annotated[str | None, typer.Option(help="hyperband, or on Ray asha.  [default: hyperband]")]
+Address = Annotated[str | None, typer.Option(help="Of a Ray cluster. Without it Ray is started on this machine.")]
 FinalistSeeds = Annotated[int | None, typer.Option(help="Over how many seeds each.  [default: 3]")]
 
 

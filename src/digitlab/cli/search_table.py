@@ -13,28 +13,44 @@ from digitlab.cli.console import percent, stderr
 if TYPE_CHECKING:
     from digitlab.data import Split
     from digitlab.tuning.config import SearchConfig
+    from digitlab.tuning.plan import Plan
     from digitlab.tuning.progress import SearchProgress
     from digitlab.tuning.space import SearchSpace
 
 
-def show_plan(config: SearchConfig, space: SearchSpace, split: Split, lanes: int | None) -> None:
-    """Print the exact plan of a search, and about how long it will take."""
+def show_plan(config: SearchConfig, space: SearchSpace, split: Split, lanes: int | None, address: str | None) -> None:
+    """Print the plan of a search, and on this machine about how long it will take."""
     from digitlab.runs import available_cores
-    from digitlab.tuning.estimate import estimate_seconds
-    from digitlab.tuning.plan import plan_hyperband
 
-    plan = plan_hyperband(config.max_epochs, config.factor, iterations=config.iterations, configurations=space.size)
     count = lanes or available_cores()
-    images = round(len(split) * (1 - config.base.validation_fraction))
-    seconds = estimate_seconds(plan, space, images, split.num_classes, count)
+    plan = _plan(config, space)
+    where = f"on Ray at {address}" if address else f"{count} side by side"
+    least = "at most " if config.scheduler == "asha" else ""
     stderr.print(
-        f"[bold]plan[/bold]: {plan.trials} trials, {plan.epochs} epochs over {space.size} configurations,"
-        f" {count} side by side, about {seconds:.0f} s; then {config.finalists} finalists"
+        f"[bold]plan[/bold]: {least}{plan.trials} trials, {plan.epochs} epochs over {space.size} configurations,"
+        f" {where}{'' if address else _about(plan, space, config, split, count)}; then {config.finalists} finalists"
         f" with {config.finalist_seeds} seeds each"
     )
     for rungs in plan.brackets:
         steps = " -> ".join(f"{rung.trials} to epoch {rung.last_epoch}" for rung in rungs)
         stderr.print(f"  bracket {rungs[0].bracket}: {steps}", highlight=False)
+
+
+def _plan(config: SearchConfig, space: SearchSpace) -> Plan:
+    if config.engine == "ray":
+        from digitlab.cluster.plan import plan_on_ray
+
+        return plan_on_ray(config)
+    from digitlab.tuning.plan import plan_hyperband
+
+    return plan_hyperband(config.max_epochs, config.factor, iterations=config.iterations, configurations=space.size)
+
+
+def _about(plan: Plan, space: SearchSpace, config: SearchConfig, split: Split, count: int) -> str:
+    from digitlab.tuning.estimate import estimate_seconds
+
+    images = round(len(split) * (1 - config.base.validation_fraction))
+    return f", about {estimate_seconds(plan, space, images, split.num_classes, count):.0f} s"
 
 
 class SearchTable:

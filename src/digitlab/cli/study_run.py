@@ -35,20 +35,23 @@ def resumed(verb: str, path: Path) -> tuple[Study, str]:
     return read_study(record), record["dataset"].get("source") or "auto"
 
 
-def run(study: Study, source: str, path: Path, overwrite: bool, lanes: int | None) -> dict[str, Any]:
+def run(
+    study: Study, source: str, path: Path, overwrite: bool, lanes: int | None, address: str | None = None
+) -> dict[str, Any]:
     """Load the data and run the study; Ctrl-C says how to go on."""
     from digitlab.lanes.server import prepare_lanes
     from digitlab.study.study import Listener, run_study
 
-    # TensorFlow is imported for the lanes while this process reads the data and imports it too.
-    prepare_lanes()
+    if study.search.engine == "local":
+        # TensorFlow is imported for the lanes while this process reads the data and imports it too.
+        prepare_lanes()
     dataset = load_with_progress(source)
     stderr.print(
         f"[bold]{escape(dataset.name)}[/bold]: {len(dataset.train):,} images to train on,"
         f" {len(dataset.test):,} to test -> {escape(str(path))}"
     )
     if study.command != "scan":
-        show_plan(study.search, study.space, dataset.train, lanes)
+        show_plan(study.search, study.space, dataset.train, lanes, address)
     with SearchTable(study.search) as table, EpochBar() as bar:
 
         def begin(stage: str) -> None:
@@ -64,6 +67,7 @@ def run(study: Study, source: str, path: Path, overwrite: bool, lanes: int | Non
                 path,
                 overwrite=overwrite,
                 lanes=lanes,
+                address=address,
                 listener=Listener(stage=begin, scan=table.scanned, search=table.searched, epoch=bar),
             )
         except KeyboardInterrupt:

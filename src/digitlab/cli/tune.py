@@ -6,6 +6,7 @@ from digitlab.cli import run_options as options
 from digitlab.cli import search_options as searching
 from digitlab.cli import study_run
 from digitlab.cli.console import print_json
+from digitlab.errors import UsageError
 
 
 def tune(
@@ -29,6 +30,9 @@ def tune(
     finalists: searching.Finalists = None,
     finalist_seeds: searching.FinalistSeeds = None,
     seed: options.Seed = None,
+    engine: searching.Engine = None,
+    scheduler: searching.Scheduler = None,
+    address: searching.Address = None,
     lanes: options.Lanes = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -40,6 +44,8 @@ def tune(
         "iterations": iterations,
         "finalists": finalists,
         "finalist_seeds": finalist_seeds,
+        "engine": engine,
+        "scheduler": scheduler,
     }
     if resume is not None:
         given = [preset, config, data, out, overwrite, space, seed, *axes.values(), *search.values()]
@@ -49,7 +55,9 @@ def tune(
         base = options.base_config(preset, config, seed=seed)
         study = searching.build_study("tune", base, searching.build_space(space, axes), search, 1)
         source = data or "auto"
-    record = study_run.run(study, source, resume or out or options.new_path("tune"), overwrite, lanes)
+    if address is not None and study.search.engine != "ray":
+        raise UsageError("--address: expected it with --engine ray, got it without", hint="add --engine ray")
+    record = study_run.run(study, source, resume or out or options.new_path("tune"), overwrite, lanes, address)
     if as_json:
         search_record = record["search"]
         more = {key: search_record[key] for key in ("trials", "epochs", "best", "finalists", "choice", "failed")}

@@ -91,7 +91,7 @@ class Search:
         winner: One of them.
         sentence: How sure the choice is.
         space: Values by hyperparameter.
-        lanes: Processes that trained side by side.
+        lanes: Processes that trained side by side; `None` where Ray gave the work out.
         duration_s: Seconds in all.
     """
 
@@ -103,7 +103,7 @@ class Search:
     winner: Finalist
     sentence: str
     space: dict[str, list[Any]]
-    lanes: int
+    lanes: int | None
     duration_s: float
 
 
@@ -128,7 +128,7 @@ def read_search(folder: RunFolder, record: dict[str, Any]) -> Search | None:
             winner={finalist.rank: finalist for finalist in finalists}[told["choice"]["winner"]],
             sentence=str(told["choice"]["sentence"]),
             space={str(name): list(values) for name, values in told["space"].items() if values},
-            lanes=int(told["lanes"]),
+            lanes=None if told["lanes"] is None else int(told["lanes"]),
             duration_s=finite(told["duration_s"]),
         )
 

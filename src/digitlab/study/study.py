@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitlab.config import TrainConfig
 from digitlab.data import Dataset
-from digitlab.errors import ConfigError, RunError
+from digitlab.errors import RunError
 from digitlab.runs import (
     RunFolder,
     available_cores,
@@ -126,6 +126,7 @@ class _Context:
     dataset: Dataset
     study: Study
     lanes: int | None
+    address: str | None
     listener: Listener
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _pool: Lanes | None = None
@@ -144,13 +145,9 @@ class _Context:
         """The lanes, started when they are first needed and shared, so that no program is compiled twice."""
         if self._pool is None:
             from digitlab.lanes.lanes import Lanes
-            from digitlab.training.held_out import hold_out, one_hot
-            from digitlab.training.job import TrainData
+            from digitlab.training.held_out import train_data
 
-            fitted, held_out = hold_out(self.dataset.train, self.base)
-            if held_out is None:
-                raise ConfigError("comparing networks needs held-out images, and validation_fraction is 0", hint="0.1")
-            data = TrainData(fitted.images, one_hot(fitted), (held_out.images, one_hot(held_out)))
+            data = train_data(self.dataset.train, self.base)
             self._pool = self.stack.enter_context(Lanes(data, self.lanes or available_cores()))
         return self._pool
 
@@ -162,6 +159,7 @@ def run_study(
     *,
     overwrite: bool = False,
     lanes: int | None = None,
+    address: str | None = None,
     listener: Listener | None = None,
 ) -> dict[str, Any]:
     """Run a study's stages, or what is left of them.
@@ -174,6 +172,7 @@ def run_study(
         path: The run folder.
         overwrite: Throw away a run that is already there.
         lanes: Processes of one thread each; one for every core by default. No result depends on it.
+        address: Of a Ray cluster, for a search whose engine is ``ray``; `None` starts Ray on this machine.
         listener: Told what happens.
 
     Returns:
@@ -189,7 +188,7 @@ def run_study(
             clear_run(folder)
         refuse_finished(folder)
         _open(folder, study, dataset)
-        context = _Context(folder, dataset, study, lanes, listener or Listener())
+        context = _Context(folder, dataset, study, lanes, address, listener or Listener())
         try:
             with context.stack:
                 for stage in STAGES[study.command]:
@@ -268,21 +267,25 @@ def _scan(context: _Context) -> None:
 
 
 def _tune(context: _Context) -> None:
-    from digitlab.tuning.tune import search_in
+    from digitlab.study.search import search_by_engine
 
     started = time.perf_counter()
-    result = search_in(
+    local = context.study.search.engine == "local"
+    result = search_by_engine(
         context.folder.path,
         context.dataset.train,
         context.study.space,
         context.study.search,
-        pool=context.pool,
+        lanes=context.lanes,
+        address=context.address,
+        pool=context.pool if local else None,
         progress=context.listener.search,
     )
     search = {
         **result.to_dict(),
         "space": context.study.space.to_dict(),
-        "lanes": context.pool.count,
+        "engine": context.study.search.engine,
+        "lanes": context.pool.count if local else None,
         "duration_s": round(result.duration_s, 3),
     }
     finish_stage(context.folder, "tune", started, search=search, config=result.best.config.to_dict())

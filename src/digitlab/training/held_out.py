@@ -8,7 +8,8 @@ import numpy.typing as npt
 from digitlab.config import TrainConfig
 from digitlab.data.split import DIGIT_NAMES, Split
 from digitlab.data.splits import stratified_split
-from digitlab.errors import UsageError
+from digitlab.errors import ConfigError, UsageError
+from digitlab.training.job import TrainData
 
 
 def hold_out(split: Split, config: TrainConfig) -> tuple[Split, Split | None]:
@@ -25,6 +26,19 @@ def hold_out(split: Split, config: TrainConfig) -> tuple[Split, Split | None]:
     if config.validation_fraction == 0:
         return split, None
     return stratified_split(split, config.validation_fraction, config.seed)
+
+
+def train_data(split: Split, config: TrainConfig) -> TrainData:
+    """What the jobs of a search or a scan train and are scored on.
+
+    Raises:
+        ConfigError: The configuration holds nothing out.
+        UsageError: See `hold_out`.
+    """
+    fitted, held_out = hold_out(split, config)
+    if held_out is None:
+        raise ConfigError("comparing networks needs held-out images, and validation_fraction is 0", hint="0.1")
+    return TrainData(fitted.images, one_hot(fitted), (held_out.images, one_hot(held_out)))
 
 
 def one_hot(split: Split) -> npt.NDArray[np.float32]:

@@ -10,6 +10,8 @@ from digitlab.config import TrainConfig
 from digitlab.errors import ConfigError
 from digitlab.training.job import refuse_what_jobs_leave_out
 
+ENGINES, SCHEDULERS = ("local", "ray"), ("hyperband", "asha")
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -23,6 +25,10 @@ class SearchConfig:
         finalist_seeds: Over how many seeds each.
         base: Everything about a network that is not searched, and the seed of the whole. Trials train at a
             constant rate, which a rung can go on with; finalists by the base's schedule.
+        engine: ``local``, processes of this machine, or ``ray``, where its schedulers plan and cores of any number
+            of machines train.
+        scheduler: ``hyperband``, or on Ray ``asha``, which never waits for the slowest; what it comes to depends on
+            who was quicker.
 
     Raises:
         ConfigError: A value of the wrong type or outside its range.
@@ -34,6 +40,8 @@ class SearchConfig:
     finalists: int = 3
     finalist_seeds: int = 3
     base: TrainConfig = field(default_factory=TrainConfig)
+    engine: str = "local"
+    scheduler: str = "hyperband"
 
     def __post_init__(self) -> None:
         bounds = {
@@ -61,6 +69,17 @@ class SearchConfig:
                 hint="set averaging = 0",
             )
         refuse_what_jobs_leave_out(self.base)
+        self._check_engine()
+
+    def _check_engine(self) -> None:
+        for name, known in (("engine", ENGINES), ("scheduler", SCHEDULERS)):
+            if getattr(self, name) not in known:
+                came = repr(getattr(self, name))
+                raise ConfigError(
+                    f"{name}: expected {' or '.join(known)}, got {came}", hint=f"leave it out for {known[0]}"
+                )
+        if self.engine == "local" and self.scheduler == "asha":
+            raise ConfigError("scheduler: expected hyperband with the engine local, got asha", hint="add --engine ray")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

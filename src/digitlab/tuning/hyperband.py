@@ -16,8 +16,9 @@ import numpy.typing as npt
 from digitlab.config import Distortion
 from digitlab.errors import RunError, UsageError
 from digitlab.lanes.lanes import Ended, Lanes, Progressed
-from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions, write_text
+from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions
 from digitlab.training.job import Row, TrainData, TrainJob
+from digitlab.tuning.identity import claim_search
 from digitlab.tuning.kerastuner import TrialStatus, keras_tuner
 from digitlab.tuning.oracle import ScheduledOracle
 from digitlab.tuning.plan import Plan, plan_hyperband
@@ -261,26 +262,8 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         }
 
     def _open(self, identity: dict[str, Any]) -> None:
-        """Write down what this search is, or compare with what was written down."""
-        path = Path(self.project_dir) / "search.json"
-        identity = json.loads(json.dumps(identity, default=str))
-        if not path.exists():
-            write_text(path, json.dumps(identity, indent=1) + "\n")
-            return
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            other = [name for name in identity if found[name] != identity[name]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{path}: expected a search's record, got: {type(error).__name__} {error}",
-                hint="the file is damaged; search again with --overwrite",
-            ) from error
-        if other:
-            raise RunError(
-                f"{self.project_dir} holds a search with another {' and another '.join(other)}",
-                hint="repeat the command it was begun with, search anew with overwrite, or choose another folder",
-            )
-        if not self.oracle.trials:
+        """Make the folder this search's, and go on with what is there of it."""
+        if claim_search(Path(self.project_dir), identity) and not self.oracle.trials:
             self.oracle.take_up()
 
     def load_model(self, trial: Any) -> Any:

@@ -35,6 +35,11 @@ class TrialKey:
         """The same network's trial in the rung before, `None` in the first."""
         return TrialKey(self.iteration, self.bracket, self.rung - 1, self.index) if self.rung else None
 
+    @property
+    def first(self) -> TrialKey:
+        """The same network's trial in the first rung."""
+        return TrialKey(self.iteration, self.bracket, 0, self.index)
+
 
 def trial_seed(search_seed: int, key: TrialKey) -> int:
     """The seed of a network, the same in all its rungs: a pure function of (search seed, bracket, index)."""

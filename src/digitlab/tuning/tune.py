@@ -1,8 +1,7 @@
-"""`tune`: from a split and a space to a winner. The story of a search, from top to bottom."""
+"""`search_in`: from a split and a space to a winner. The story of a search on one machine, from top to bottom."""
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.lanes.lanes import Lanes
-from digitlab.runs import RunFolder, available_cores
-from digitlab.training.held_out import hold_out, one_hot
-from digitlab.training.job import TrainData
+from digitlab.runs import available_cores
+from digitlab.training.held_out import train_data
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.curves import write_curves
 from digitlab.tuning.finalists import choose, train_finalists
@@ -27,44 +25,6 @@ from digitlab.tuning.schedule import Schedule, TrialKey, trial_seed
 from digitlab.tuning.space import SearchSpace
 
 
-def tune(
-    split: Split,
-    space: SearchSpace | None = None,
-    config: SearchConfig | None = None,
-    *,
-    out: Path | str | None = None,
-    lanes: int | None = None,
-    progress: Progress | None = None,
-) -> SearchResult:
-    """Search for the best network of a space by Hyperband, and choose it among finalists.
-
-    Args:
-        split: The training split; a part of it is held out and every score is measured on that. There is
-            no argument through which test images could come in.
-        space: What is searched; the document's space by default.
-        config: How; the document's Hyperband by default.
-        out: Where trials, weights and results are kept. If an unfinished search of the same space,
-            configuration, data and software lies there, it is gone on with and comes to the same result.
-            `None` keeps nothing.
-        lanes: Processes of one thread each; one for every core by default. The result does not depend
-            on it.
-        progress: Called whenever something has happened.
-
-    Returns:
-        Every trial, the finalists and the winner.
-
-    Raises:
-        RunError: `out` holds another search, or is in use; or every trial failed.
-    """
-    space, config = space or SearchSpace(), config or SearchConfig()
-    if out is None:
-        with tempfile.TemporaryDirectory(prefix="digitlab-search-") as folder:
-            return search_in(Path(folder), split, space, config, lanes=lanes, progress=progress, keep=False)
-    folder_path = Path(out)
-    with RunFolder(folder_path).lock():
-        return search_in(folder_path, split, space, config, lanes=lanes, progress=progress)
-
-
 def search_in(
     folder: Path,
     split: Split,
@@ -76,11 +36,9 @@ def search_in(
     progress: Progress | None = None,
     keep: bool = True,
 ) -> SearchResult:
-    """The search stage of a run whose folder the caller holds; see `tune`."""
+    """The search stage of a run whose folder the caller holds; see `digitlab.tune`."""
     started = time.perf_counter()
-    fitted, held_out = hold_out(split, config.base)
-    assert held_out is not None  # SearchConfig refuses a search without
-    data = TrainData(fitted.images, one_hot(fitted), (held_out.images, one_hot(held_out)))
+    data = train_data(split, config.base)
     if pool is None:
         with Lanes(data, lanes or available_cores()) as own:
             return search_in(folder, split, space, config, lanes=lanes, pool=own, progress=progress, keep=keep)

@@ -1,0 +1,79 @@
+"""`TrialFiles`: what every trial of a search on Ray leaves, where all machines see it.
+
+A rung's outcome is a pure function of the network, its seed and the data. So what has ended is read and never trained
+again: after the loss of a worker, of the driver or of the cluster, the same search asks for the same rungs in the same
+way, has those that are there at once, and ends as it would have ended.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from digitlab.errors import RunError
+from digitlab.runs import write_text
+from digitlab.training.job import Row
+from digitlab.tuning.schedule import TrialKey
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a rung of a trial ended.
+
+    Args:
+        rows: A row for each of its own epochs.
+        error: Why it failed, one line; empty if it did not.
+    """
+
+    rows: tuple[Row, ...]
+    error: str = ""
+
+    @property
+    def best(self) -> Row | None:
+        """The epoch of the highest validation accuracy, the first of equals; `None` of a failed trial."""
+        return None if self.error else max(self.rows, key=lambda row: row["val_accuracy"])
+
+
+@dataclass(frozen=True)
+class TrialFiles:
+    """The files of a search's trials in ``folder``."""
+
+    folder: Path
+
+    def state(self, key: TrialKey) -> Path:
+        """The checkpoint that the next rung goes on from."""
+        return self.folder / f"trial_{key.trial_id}" / "state.npz"
+
+    def read(self, key: TrialKey) -> Outcome | None:
+        """How the trial ended, `None` if it has not.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        path = self._outcome(key)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            outcome = Outcome(tuple(found["rows"]), str(found["error"]))
+            if not outcome.error:
+                float(max(row["val_accuracy"] for row in outcome.rows))
+            return outcome
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{path}: expected a trial of this search, got: {type(error).__name__} {error}",
+                hint="the file is damaged; search again with --overwrite",
+            ) from error
+
+    def write(self, key: TrialKey, outcome: Outcome) -> None:
+        """Keep how the trial ended."""
+        write_text(self._outcome(key), json.dumps({"rows": outcome.rows, "error": outcome.error}) + "\n")
+
+    def sweep(self) -> None:
+        """Remove the checkpoints, when nothing goes on from them any more."""
+        for path in self.folder.glob("trial_*/state.npz"):
+            path.unlink(missing_ok=True)
+
+    def _outcome(self, key: TrialKey) -> Path:
+        return self.folder / f"trial_{key.trial_id}" / "trial.json"
