@@ -20,6 +20,12 @@ TEST_LABELS = {
 }
 
 
+def pytest_collection_modifyitems(items):
+    """Modules with slow tests first: begun last, the longest of them would keep one core busy while the other waits."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """Keep every test out of the user's cache, in a folder of its own that is made when something is put there."""

@@ -11,6 +11,8 @@ from digitlab.cli.main import main
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ("--preset", "document", "--hidden", "8", "--epochs", "3", "--batch-size", "36", "--seed", "1")
 
 

@@ -15,6 +15,8 @@ from digitlab.runs import RunFolder
 from digitlab.training.committee import member_config, seconds_so_far
 from digitlab.training.train import train
 
+pytestmark = pytest.mark.slow
+
 CONFIG = TrainConfig(
     hidden_units=(6,), batch_size=16, epochs=3, patience=0, members=3, batch_normalization=True, distortion=0.5, seed=4
 )

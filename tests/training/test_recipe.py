@@ -11,6 +11,8 @@ from digitlab.model.build import build_mlp
 from digitlab.training.schedule import schedule_of
 from digitlab.training.train import train
 
+pytestmark = pytest.mark.slow
+
 RECIPE = load_preset("default").replace(
     hidden_units=(8, 6), batch_size=32, epochs=4, averaging=0.9, label_smoothing=0.1
 )
