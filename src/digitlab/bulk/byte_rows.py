@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class ByteRows:
         name: Of the file, for messages.
     """
 
-    def __init__(self, stream: BinaryIO, start: int, count: int, name: str) -> None:
+    def __init__(self, stream: IO[bytes], start: int, count: int, name: str) -> None:
         self._stream = stream
         self._start = start
         self.count = count
@@ -60,7 +60,7 @@ class ByteRows:
         self._stream.close()
 
 
-def idx_rows(stream: BinaryIO, name: str) -> ByteRows:
+def idx_rows(stream: IO[bytes], name: str) -> ByteRows:
     """The images of an IDX file, whose header is read here.
 
     Raises:
@@ -72,7 +72,7 @@ def idx_rows(stream: BinaryIO, name: str) -> ByteRows:
     return ByteRows(stream, IMAGES_HEADER, count_in_header(header, name), name)
 
 
-def npy_rows(stream: BinaryIO, name: str) -> ByteRows:
+def npy_rows(stream: IO[bytes], name: str) -> ByteRows:
     """The images of an NPY file: uint8 [n, 28, 28] or [n, 784].
 
     Raises:
@@ -100,7 +100,7 @@ def npy_rows(stream: BinaryIO, name: str) -> ByteRows:
     return ByteRows(stream, start, int(shape[0]), name)
 
 
-def npz_rows(stream: BinaryIO, name: str) -> ByteRows:
+def npz_rows(stream: IO[bytes], name: str) -> ByteRows:
     """The images of an NPZ archive: of its array ``images`` or ``x``, of its test part, or of its only array.
 
     Raises:
@@ -133,7 +133,7 @@ def refuse_other_size(rows: ByteRows, size: int, name: str, *, compressed: bool 
         )
 
 
-def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, Any]:
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
     version = np.lib.format.read_magic(stream)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:

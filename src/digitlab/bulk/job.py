@@ -56,6 +56,7 @@ class Outcome:
         kept_parts: Those that an earlier run had finished.
         errors: Rows with an error, among the parts that were done now.
         duration_s: From the first part to the last, without the counting before.
+        passed_over: Files in folders that hold no images.
     """
 
     out: str
@@ -64,6 +65,7 @@ class Outcome:
     kept_parts: int
     errors: int
     duration_s: float
+    passed_over: tuple[str, ...] = ()
 
 
 # Does every part, in any order, and gives each back when its file is there.

@@ -111,7 +111,7 @@ def pixels(values: Any, name: str) -> Images:
         inner = values.flatten()
         if inner.null_count:
             raise DataError(f"{name}: expected {IMAGE_BYTES} bytes an image, got some without a value", hint=_HINT)
-        return inner.to_numpy(zero_copy_only=False).reshape(-1, IMAGE_BYTES)
+        return np.asarray(inner, np.uint8).reshape(-1, IMAGE_BYTES)
     _, offsets, content = values.buffers()
     kind = np.int64 if types.is_large_binary(values.type) else np.int32
     first = int(np.frombuffer(offsets, kind)[values.offset]) if len(values) else 0

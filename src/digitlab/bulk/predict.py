@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ import numpy.typing as npt
 from digitlab.bulk.arrow import import_parquet
 from digitlab.bulk.folder import PartFolder, manifest_text
 from digitlab.bulk.here import Here
+from digitlab.bulk.images import ImageRows
 from digitlab.bulk.job import Engine, Outcome, Progress, run_job
 from digitlab.bulk.parts import ImagePart, cut_images
 from digitlab.bulk.place import place
-from digitlab.bulk.sources import ImageFile, ImageRows, find_image_files, open_file
+from digitlab.bulk.sources import ImageFile, find_image_files, open_file
 from digitlab.classifier import Classifier
 from digitlab.classifier.load import read_network
 from digitlab.runs.version import VERSION
@@ -72,12 +74,13 @@ def predict_files(
     import_parquet()
     content, name = read_network(model)
     names = Classifier(content, name=name).class_names
-    files, _ = find_image_files([data] if isinstance(data, (str, Path)) else data)
+    files, passed_over = find_image_files([data] if isinstance(data, (str, Path)) else data)
     parts = cut_images(files, part_rows)
     question = _manifest(files, content, names, probabilities=probabilities, part_rows=part_rows)
     folder = PartFolder(place(out).address, question, len(parts))
     job = PredictJob(folder, content, name, probabilities)
-    return run_job(job, parts, engine or Here(), overwrite=overwrite, progress=progress)
+    outcome = run_job(job, parts, engine or Here(), overwrite=overwrite, progress=progress)
+    return dataclasses.replace(outcome, passed_over=tuple(passed_over))
 
 
 @dataclass(frozen=True)

@@ -153,9 +153,7 @@ def _schema() -> Any:
     box = pa.struct([(name, pa.int32()) for name in _BOX])
     digit = pa.struct([("label", pa.string()), ("probability", pa.float32()), ("readable", pa.bool_()), ("box", box)])
     line = pa.struct([("text", pa.string()), ("digits", pa.list_(digit))])
-    return pa.schema(
-        [("file", pa.string()), ("text", pa.string()), ("lines", pa.list_(line)), ("error", pa.string())]
-    )
+    return pa.schema([("file", pa.string()), ("text", pa.string()), ("lines", pa.list_(line)), ("error", pa.string())])
 
 
 def _manifest(

@@ -64,7 +64,9 @@ class RemotePlace:
         from pyarrow.fs import FileSelector
 
         found = [entry for entry in self._files.get_file_info(FileSelector(self._path)) if entry.is_file]
-        return [(self.child(entry.base_name), int(entry.size)) for entry in sorted(found, key=lambda one: one.base_name)]
+        return [
+            (self.child(entry.base_name), int(entry.size)) for entry in sorted(found, key=lambda one: one.base_name)
+        ]
 
     def child(self, name: str) -> RemotePlace:
         """What is called so in the folder."""
@@ -73,7 +75,7 @@ class RemotePlace:
 
     @contextmanager
     def writing(self) -> Iterator[BinaryIO]:
-        """A stream that becomes the file: under a hidden name first, since not every file system writes all or nothing."""
+        """A stream that becomes the file; hidden at first, since some file systems show what is unfinished."""
         folder, _, name = self._path.rpartition("/")
         temporary = f"{folder}/{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{name}"
         self._files.create_dir(folder, recursive=True)

@@ -56,7 +56,9 @@ def text_of(
             yield "".join(_json(row, probabilities=probabilities) for row in rows)
 
 
-def _rows(part: ImagePart, of_classes: npt.NDArray[np.float32], class_names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+def _rows(
+    part: ImagePart, of_classes: npt.NDArray[np.float32], class_names: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
     best = of_classes.argmax(axis=1)
     rounded = np.round(of_classes.astype(np.float64), DIGITS)
     for index, (label, row) in enumerate(zip(best.tolist(), rounded.tolist(), strict=True), part.start):

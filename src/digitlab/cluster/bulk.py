@@ -21,10 +21,11 @@ _CORE = 0.5
 class OnRay:
     """Does parts by Ray Data, in as many workers as there are cores.
 
-    The worker that takes a part reads it, answers it and writes it. Through Ray go only the question, once a worker, and
-    a part's place and count: pixels and answers never pass its object store, which would copy each of them twice, fill
-    up, and spill to disk. What is in memory is a part a worker, whatever the size of the input. A worker that dies is
-    started again, and its part with it: a part's file appears whole or not at all, so that doing it twice does no harm.
+    The worker that takes a part reads it, answers it and writes it. Through Ray go only the question, once a worker,
+    and a part's place and count: pixels and answers never pass its object store, which would copy each of them twice,
+    fill up, and spill to disk. What is in memory is a part a worker, whatever the size of the input. A worker that dies
+    is started again, and its part with it: a part's file appears whole or not at all, so that doing it twice does no
+    harm.
 
     Args:
         address: Of a cluster that runs: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``. `None` starts Ray on this
@@ -96,7 +97,8 @@ def _rows(ray: Any, job: Job[Any], parts: Sequence[Any]) -> Iterator[dict[str, A
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    # A block a part, so that each is told when it is done.
+    # A block a part, so that each is told when it is done. Ray Data spreads its workers over the machines, starts one
+    # that dies again, and repeats what it was at.
     asked = data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
     answered = asked.map_batches(
         _Worker,
@@ -104,9 +106,6 @@ def _rows(ray: Any, job: Job[Any], parts: Sequence[Any]) -> Iterator[dict[str, A
         batch_size=1,
         concurrency=min(len(parts), cores),
         num_cpus=_CORE,
-        scheduling_strategy="SPREAD",
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     yield from answered.iter_rows()
 
