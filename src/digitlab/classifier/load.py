@@ -35,10 +35,20 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
         >>> classifier.predict(np.zeros((1, 28, 28), np.uint8)).shape
         (1,)
     """
+    content, name = read_network(path)
+    return Classifier(content, name=name, threads=threads)
+
+
+def read_network(path: str | Path | None = None) -> tuple[bytes, str]:
+    """The bytes of what `load_classifier` would open, and what to call it: to be opened again in other processes.
+
+    Raises:
+        ModelError: There is no such file.
+    """
     if path is None:
-        return load_shipped(MODEL_FILE, threads=threads)
+        return _read_shipped(shipped_file()), SHIPPED
     file = _find(Path(path))
-    return Classifier(_read(file), name=str(file), threads=threads)
+    return _read(file), str(file)
 
 
 def load_shipped(name: str, *, threads: int = 1) -> Classifier:

@@ -15,7 +15,7 @@ FAILED = 1
 TYPER_INTERRUPTED = 130
 
 # In the order of the help. The function of a verb has its name, in a module of its name.
-VERBS = ("study", "train", "scan", "tune", "evaluate", "export", "read", "serve", "report")
+VERBS = ("study", "train", "scan", "tune", "evaluate", "export", "read", "predict", "serve", "report")
 GROUPS = ("data",)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from digitlab.cli.console import print_json, stderr, stdout
+from digitlab.cli.engine import LOCAL, Address, Overwrite, PartsBar, make_engine
 from digitlab.errors import DigitlabError, UsageError
 
 if TYPE_CHECKING:
+    from digitlab.bulk.job import Engine
     from digitlab.classifier import Classifier
     from digitlab.reading import Line
 
@@ -35,11 +38,24 @@ def read(
     annotate: Annotated[
         Path | None, typer.Option(help="Draw boxes and labels: a file for one picture, a folder for several.")
     ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="For many: a folder or URI for Parquet. The same command goes on with it.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="With --out: local or ray, this process or a cluster.")] = LOCAL,
+    address: Address = None,
+    overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Read the digits and numbers on pictures."""
     if not 0 <= threshold <= 1:
         raise UsageError(f"--threshold: expected a number from 0 to 1, got {threshold:g}", hint="leave it out for 0.5")
+    chosen = make_engine(engine, address)
+    if out is not None:
+        _refuse_beside_out(pictures, annotate)
+        _read_into(out, pictures, model, threshold, chosen, overwrite=overwrite, as_json=as_json)
+        return
+    if engine != LOCAL or overwrite:
+        raise UsageError("--engine ray and --overwrite: expected --out beside them, got none", hint="--out FOLDER")
     from digitlab.classifier import load_classifier
 
     sources = list(_sources(pictures))
@@ -52,6 +68,39 @@ def read(
         _show(told)
     if any(image["error"] for image in told):
         raise typer.Exit(FAILED)
+
+
+def _refuse_beside_out(pictures: list[str], annotate: Path | None) -> None:
+    if annotate is not None or STANDARD_INPUT in pictures:
+        came = "--annotate" if annotate is not None else "standard input"
+        raise UsageError(f"--out: expected files and no {came} beside it", hint="leave one of them out")
+
+
+def _read_into(
+    out: str,
+    pictures: list[str],
+    model: Path | None,
+    threshold: float,
+    engine: Engine,
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from digitlab.bulk import read_files
+
+    with PartsBar("pictures") as bar:
+        outcome = read_files(
+            cast("list[str | Path]", pictures),
+            out,
+            model=model,
+            threshold=threshold,
+            engine=engine,
+            overwrite=overwrite,
+            progress=bar,
+        )
+        bar.end(outcome)
+    if as_json:
+        print_json(dataclasses.asdict(outcome))
 
 
 def _sources(given: list[str]) -> Iterator[str]:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 from digitlab.errors import RunError, UsageError
+from digitlab.runs.quiet import silenced_stderr
 
-# Ray tells its makers what it is used for unless it is told not to; and it warns of itself on the terminal.
-_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1"}
+# Ray tells its makers what it is used for unless it is told not to; and it warns of itself on the terminal, in Python
+# and in what is below.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+
+# A cluster that is there answers at once, also from another continent.
+CONNECT_S = 10
 
 
 @contextlib.contextmanager
@@ -36,6 +47,32 @@ def ray_session(
     os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
     ray = _import_ray()
     here = {} if address else {"num_cpus": cpus, "object_store_memory": object_store_bytes, "include_dashboard": False}
+    if address is not None:
+        _refuse_silence(address)
+    # Ray says that its log level was changed before the change takes effect.
+    with silenced_stderr():
+        failed = _start(ray, address, here)
+    if failed is not None:
+        raise _refuse(address, failed) from failed
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _refuse_silence(address: str) -> None:
+    """Raise `RunError` where nothing listens: Ray itself would go on asking for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise _refuse(address, error) from error
+
+
+def _start(ray: Any, address: str | None, here: dict[str, Any]) -> Exception | None:
+    """Start Ray or connect to it; what went wrong, if anything did."""
     try:
         ray.init(
             address=address or "local",
@@ -45,12 +82,9 @@ def ray_session(
             ignore_reinit_error=False,
             **here,
         )
-    except Exception as error:
-        raise _refuse(address, error) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    except Exception as error:  # noqa: BLE001 - it is told by whoever asked, in two lines
+        return error
+    return None
 
 
 def _import_ray() -> Any:

@@ -12,6 +12,8 @@ from digitlab.data.split import IMAGE_SIDE, Images, Labels
 from digitlab.errors import DataError
 
 IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801
+# Of the header, in bytes: the magic number, and four more for each dimension.
+IMAGES_HEADER, LABELS_HEADER = 16, 8
 # A header can promise anything; memory is not set aside on its word alone.
 GZIP_MAX_RATIO = 1032
 
@@ -22,13 +24,27 @@ def read_idx_images(path: Path) -> Images:
     Raises:
         DataError: The file is no such file, is damaged, cut short or too long, or has images of another size.
     """
-    count, rows, columns = _header(path, IMAGES_MAGIC, "images", 3)
+    count = count_in_header(read_start(path, IMAGES_HEADER), str(path))
+    return _body(path, IMAGES_HEADER, count * IMAGE_SIDE**2).reshape(count, IMAGE_SIDE, IMAGE_SIDE)
+
+
+def count_in_header(start: bytes, name: str) -> int:
+    """How many images a file says that it holds.
+
+    Args:
+        start: Its first 16 bytes, decompressed, or fewer if there are no more.
+        name: What to call it in messages.
+
+    Raises:
+        DataError: They begin no IDX file of images, or one of images of another size.
+    """
+    count, rows, columns = _header(start, name, IMAGES_MAGIC, "images", 3)
     if (rows, columns) != (IMAGE_SIDE, IMAGE_SIDE):
         raise DataError(
-            f"{path}: expected images of 28x28 pixels, got {rows}x{columns}",
+            f"{name}: expected images of 28x28 pixels, got {rows}x{columns}",
             hint="digitlab's networks read 28x28 images; resize them first",
         )
-    return _body(path, 16, count * rows * columns).reshape(count, rows, columns)
+    return count
 
 
 def read_idx_labels(path: Path) -> Labels:
@@ -37,21 +53,20 @@ def read_idx_labels(path: Path) -> Labels:
     Raises:
         DataError: The file is no such file, is damaged, cut short or too long.
     """
-    (count,) = _header(path, LABELS_MAGIC, "labels", 1)
-    return _body(path, 8, count)
+    (count,) = _header(read_start(path, LABELS_HEADER), str(path), LABELS_MAGIC, "labels", 1)
+    return _body(path, LABELS_HEADER, count)
 
 
-def _header(path: Path, magic: int, what: str, dimensions: int) -> tuple[int, ...]:
+def _header(start: bytes, name: str, magic: int, what: str, dimensions: int) -> tuple[int, ...]:
     size = 4 + 4 * dimensions
-    start = read_start(path, size)
     if len(start) >= 4 and (came := struct.unpack(">I", start[:4])[0]) != magic:
         raise DataError(
-            f"{path}: expected the magic number {magic:#06x} of IDX {what}, got {came:#06x}",
+            f"{name}: expected the magic number {magic:#06x} of IDX {what}, got {came:#06x}",
             hint=_magic_hint(came),
         )
     if len(start) < size:
         raise DataError(
-            f"{path}: expected an IDX header of {size} bytes, got {len(start)} bytes",
+            f"{name}: expected an IDX header of {size} bytes, got {len(start)} bytes",
             hint="the file was cut short; fetch it again",
         )
     return tuple(int(n) for n in struct.unpack(f">{dimensions}I", start[4:]))

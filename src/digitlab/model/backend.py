@@ -9,37 +9,10 @@ import contextlib
 import importlib.util
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
 
 from digitlab.errors import ModelError
 from digitlab.runs import keras_backend
-
-
-@contextlib.contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """Keep what native code writes to file descriptor 2; show it only if the import fails.
-
-    Some of TensorFlow's lines are written before any log level is looked at, so that no environment
-    variable silences them.
-    """
-    try:
-        sys.stderr.flush()
-        saved = os.dup(2)
-    except (AttributeError, OSError, ValueError):  # no standard error at all, as under pythonw
-        yield
-        return
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            kept.seek(0)
-            os.write(saved, kept.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+from digitlab.runs.quiet import silenced_stderr
 
 
 def _leave_tensorflow_alone() -> None:
@@ -61,7 +34,9 @@ def _how_to_get(backend: str) -> str:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
-    with _silenced_stderr():
+    # Some of TensorFlow's lines are written before any log level is looked at, so that no environment variable
+    # silences them.
+    with silenced_stderr():
         import keras
 except ModuleNotFoundError as error:
     raise ModelError(

@@ -1,0 +1,142 @@
+"""`ByteRows`: images as 784 bytes each, one behind the other: what IDX, NPY and NPZ come down to."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import IO, Any
+
+import numpy as np
+
+from digitlab.bulk.reading import reading
+from digitlab.data.idx import GZIP_MAX_RATIO, IMAGES_HEADER, count_in_header
+from digitlab.data.split import IMAGE_SIDE, Images
+from digitlab.errors import DataError
+
+IMAGE_BYTES = IMAGE_SIDE * IMAGE_SIDE
+# In the order in which they are looked for: of a file with a training and a test part, the test part is meant.
+_ARRAYS = ("images", "x", "X", "x_test", "test_images", "x_train", "train_images")
+_LONGEST_HEADER = 10_000
+
+
+class ByteRows:
+    """Images in a stream, of which any stretch can be read alone.
+
+    Reading on from where the last stretch ended costs nothing but itself, in compressed files too.
+
+    Args:
+        stream: Stands anywhere; is closed by `close`.
+        start: Where the first image begins, in bytes.
+        count: Images.
+        name: Of the file, for messages.
+    """
+
+    def __init__(self, stream: IO[bytes], start: int, count: int, name: str) -> None:
+        self._stream = stream
+        self._start = start
+        self.count = count
+        self._name = name
+
+    def read(self, start: int, stop: int) -> Images:
+        """uint8 [stop - start, 28, 28], the images from number `start` to before `stop`.
+
+        Raises:
+            DataError: The file is damaged, or cut short since it was counted.
+        """
+        size = (stop - start) * IMAGE_BYTES
+        with reading(self._name):
+            self._stream.seek(self._start + start * IMAGE_BYTES)
+            content = self._stream.read(size)
+            beyond = stop == self.count and self._stream.read(1)
+        if len(content) < size or beyond:
+            came = "more" if beyond else f"{start + len(content) // IMAGE_BYTES:,}"
+            raise DataError(
+                f"{self._name}: expected {self.count:,} images as its header says, got {came}",
+                hint="the file was cut short or holds something else besides; fetch it again",
+            )
+        return np.frombuffer(content, np.uint8).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+def idx_rows(stream: IO[bytes], name: str) -> ByteRows:
+    """The images of an IDX file, whose header is read here.
+
+    Raises:
+        DataError: The header is damaged, or of images of another size.
+    """
+    with reading(name):
+        stream.seek(0)
+        header = stream.read(IMAGES_HEADER)
+    return ByteRows(stream, IMAGES_HEADER, count_in_header(header, name), name)
+
+
+def npy_rows(stream: IO[bytes], name: str) -> ByteRows:
+    """The images of an NPY file: uint8 [n, 28, 28] or [n, 784].
+
+    Raises:
+        DataError: It holds another array.
+    """
+    with reading(name):
+        stream.seek(0)
+        shape, fortran, dtype = _npy_header(stream)
+        start = stream.tell()
+    if dtype != np.uint8:
+        raise DataError(
+            f"{name}: images must be uint8 from 0 to 255, got {dtype}",
+            hint="scaling to [0, 1] is a layer of the network; save the original bytes, undivided",
+        )
+    if shape[1:] not in ((IMAGE_SIDE, IMAGE_SIDE), (IMAGE_BYTES,)):
+        raise DataError(
+            f"{name}: images must have the shape [n, 28, 28] or [n, 784], got {list(shape)}",
+            hint="one grey 28x28 image a row; are these labels?",
+        )
+    if fortran:
+        raise DataError(
+            f"{name}: expected an array row by row, got one in Fortran's order",
+            hint="numpy.save(path, numpy.ascontiguousarray(images))",
+        )
+    return ByteRows(stream, start, int(shape[0]), name)
+
+
+def npz_rows(stream: IO[bytes], name: str) -> ByteRows:
+    """The images of an NPZ archive: of its array ``images`` or ``x``, of its test part, or of its only array.
+
+    Raises:
+        DataError: There is none of them, or it holds no images.
+    """
+    with reading(name):
+        archive = zipfile.ZipFile(stream)
+        names = archive.namelist()
+        usual = [f"{array}.npy" for array in _ARRAYS if f"{array}.npy" in names]
+        chosen = usual or (names if len(names) == 1 else [])
+        if not chosen:
+            raise DataError(
+                f"{name}: expected an array called {', '.join(_ARRAYS)}, got {', '.join(names[:5]) or 'none'}",
+                hint="numpy.savez(path, images=images)",
+            )
+        member = archive.open(chosen[0])
+    rows = npy_rows(member, f"{name}:{chosen[0].removesuffix('.npy')}")
+    refuse_other_size(rows, archive.getinfo(chosen[0]).file_size, name)
+    return rows
+
+
+def refuse_other_size(rows: ByteRows, size: int, name: str, *, compressed: bool = False) -> None:
+    """Raise `DataError` unless `size` bytes of file are what `rows` need; compressed, unless they may be."""
+    needed = rows._start + rows.count * IMAGE_BYTES
+    if needed > size * GZIP_MAX_RATIO if compressed else needed != size:
+        raise DataError(
+            f"{name}: expected {needed:,} bytes for the {rows.count:,} images that its header promises, "
+            f"got {'a compressed file of ' if compressed else ''}{size:,}",
+            hint="the file was cut short or holds something else besides; fetch it again",
+        )
+
+
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
+    version = np.lib.format.read_magic(stream)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        msg = f"version {version} of NPY"
+        raise ValueError(msg)
+    return readers[version](stream, max_header_size=_LONGEST_HEADER)

@@ -1,0 +1,43 @@
+"""`reading`: what goes wrong while a file is read, told as a `DataError`."""
+
+from __future__ import annotations
+
+import socket
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from digitlab.errors import DataError
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Around whatever reads the file called `name`.
+
+    Raises:
+        DataError: It is not there, cannot be read, or is damaged; a file that is not there is told with the machine's
+            name, since on a cluster one machine may see what another does not.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{name}: expected a file, found none on {socket.gethostname()}",
+            hint="check the path; on a cluster all machines must see it, on a shared file system or by a URI",
+        ) from error
+    except (EOFError, zlib.error, zipfile.BadZipFile, ValueError, KeyError, NotImplementedError) as error:
+        raise DataError(
+            f"{name}: expected a whole file, got a damaged one: {_first_line(error)}",
+            hint="was it cut short on its way? fetch it again",
+        ) from error
+    except OSError as error:  # gzip's, pyarrow's and the system's alike
+        raise DataError(
+            f"cannot read {name}: {error.strerror or _first_line(error)}",
+            hint="check the path and its rights; a file cut short on its way has to be fetched again",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 200 else f"{words[:199]}…"
