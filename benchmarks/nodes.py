@@ -16,6 +16,8 @@ import psutil
 
 RAY = str(Path(sys.executable).with_name("ray"))
 STORE = str(200 * 2**20)
+# Else a head that finds a token in the home folder asks for it, and a second node does not show it.
+WITHOUT_TOKEN = {**os.environ, "RAY_AUTH_MODE": "disabled"}
 
 
 class Nodes:
@@ -50,7 +52,7 @@ class Nodes:
             process.kill()
 
     def _start(self, *options: str) -> str:
-        started = subprocess.run([RAY, "start", *options], capture_output=True, text=True)
+        started = subprocess.run([RAY, "start", *options], capture_output=True, text=True, env=WITHOUT_TOKEN)
         if started.returncode:
             raise SystemExit(f"ray start failed: {started.stderr[-800:]}")
         return started.stdout + started.stderr

@@ -101,7 +101,11 @@ def _refuse(address: str | None, error: Exception) -> RunError:
     why = (str(error).strip() or type(error).__name__).splitlines()[0]
     if address is None:
         return RunError(f"expected to start Ray on this machine, got: {why}", hint="is there memory left in /dev/shm?")
+    # A head that finds a token in its home folder asks everybody for it, and Ray shows it only where it is told to.
+    asks = "InvalidAuthToken" in str(error)
     return RunError(
-        f"expected a Ray cluster at {address}, got: {why}",
-        hint=f"start one with `ray start --head`, or ask it: ray status --address {address}",
+        f"expected a Ray cluster at {address}, got: {'it asks for its token' if asks else why}",
+        hint="export RAY_AUTH_MODE=token, with the head's token in ~/.ray/auth_token"
+        if asks
+        else f"start one with `ray start --head`, or ask it: ray status --address {address}",
     )

@@ -12,7 +12,7 @@ from ray import tune
 from ray.tune.error import TuneError
 
 from digitlab.cluster.scheduler import SCORE, make_scheduler
-from digitlab.cluster.trainable import TRIAL, RungTrainable, Work, as_parameters, key_of
+from digitlab.cluster.trainable import TRIAL, RungTrainable, Work, as_parameters
 from digitlab.cluster.trial_files import Outcome, TrialFiles
 from digitlab.cluster.watcher import Watcher
 from digitlab.config import TrainConfig
@@ -46,7 +46,7 @@ def run_trials(
         The trials that were asked for and have ended, with a score or without.
 
     Raises:
-        RunError: Ray Tune itself failed, each time.
+        RunError: Ray Tune itself failed, each time, or gave up every network.
     """
     files = TrialFiles(work.folder)
     for attempt in range(ATTEMPTS):
@@ -54,6 +54,9 @@ def run_trials(
         given_up = _run_once(work, networks, config, data, watcher, last=attempt + 1 == ATTEMPTS)
         if not given_up:
             break
+    if given_up and not any(score is not None for score in watcher.scores.values()):
+        why = next(iter(given_up.values()))
+        raise RunError(f"Ray trained no network of the search, the first for: {why}", hint="ray status says what is up")
     for key, error in given_up.items():
         files.write(key, Outcome((), error))
         watcher.scores[key] = None
@@ -81,17 +84,13 @@ def _run_once(
         ),
     )  # fmt: skip
     try:
-        results = tuner.fit()
+        tuner.fit()
     except TuneError as error:
         if last:
             why = str(error).strip().splitlines()[0]
             raise RunError(f"Ray Tune gave the search up: {why}", hint="the same command goes on with it") from error
         return dict.fromkeys(networks, "")
-    return {
-        watcher.next_of(key_of(result.config[TRIAL], 0)): str(result.error).strip().splitlines()[-1]
-        for result in results
-        if result.error is not None
-    }
+    return watcher.given_up
 
 
 def _quiet(trials: int) -> None:

@@ -26,6 +26,7 @@ class Watcher(tune.Callback):  # type: ignore[misc]
 
     def __init__(self, work: Work, networks: Mapping[TrialKey, TrainConfig], reporter: Reporter) -> None:
         self.scores: dict[TrialKey, float | None] = {}
+        self.given_up: dict[TrialKey, str] = {}
         self._work, self._networks, self._reporter = work, networks, reporter
 
     def next_of(self, first: TrialKey) -> TrialKey:
@@ -48,6 +49,11 @@ class Watcher(tune.Callback):  # type: ignore[misc]
         if key.parent is None or self.scores.get(key.parent) is not None:
             self.scores[key] = None if result[SCORE] == FAILED else float(result[SCORE])
         self._tell(trials)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Ray will not try a network again."""
+        why = (str(trial.get_error() or "").strip() or "its worker was lost").splitlines()[-1]
+        self.given_up[self.next_of(key_of(trial.config[TRIAL], 0))] = why
 
     def _tell(self, trials: list[Any]) -> None:
         if not self._reporter.listens:
