@@ -35,7 +35,7 @@ FILE_ROWS = 500_000
 OBJECT_STORE_BYTES = 512_000_000
 ROUNDS = 3
 # Of the real pictures, so that there is something to spread.
-COPIES = 8
+COPIES = 4
 
 
 def main() -> None:
