@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from digitlab.bulk import predict_files, read_files
     from digitlab.classifier import Classifier, load_classifier
     from digitlab.config import TrainConfig
     from digitlab.data import Dataset, Split, load_dataset
@@ -46,7 +47,9 @@ _HOMES = {
     "export_page": "digitlab.export",
     "load_classifier": "digitlab.classifier",
     "load_dataset": "digitlab.data",
+    "predict_files": "digitlab.bulk",
     "read_digit": "digitlab.reading",
+    "read_files": "digitlab.bulk",
     "read_number": "digitlab.reading",
     "scan_learning_rates": "digitlab.scan.scan",
     "train": "digitlab.training.train",
@@ -74,7 +77,9 @@ __all__ = [
     "export_page",
     "load_classifier",
     "load_dataset",
+    "predict_files",
     "read_digit",
+    "read_files",
     "read_number",
     "scan_learning_rates",
     "train",

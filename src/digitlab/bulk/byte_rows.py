@@ -25,13 +25,15 @@ class ByteRows:
 
     Args:
         stream: Stands anywhere; is closed by `close`.
+        below: What the stream reads from, where closing it does not close that.
         start: Where the first image begins, in bytes.
         count: Images.
         name: Of the file, for messages.
     """
 
-    def __init__(self, stream: IO[bytes], start: int, count: int, name: str) -> None:
+    def __init__(self, stream: IO[bytes], start: int, count: int, name: str, *, below: IO[bytes] | None = None) -> None:
         self._stream = stream
+        self._below = below
         self._start = start
         self.count = count
         self._name = name
@@ -58,6 +60,8 @@ class ByteRows:
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
+        if self._below is not None:
+            self._below.close()
 
 
 def idx_rows(stream: IO[bytes], name: str) -> ByteRows:
@@ -72,7 +76,7 @@ def idx_rows(stream: IO[bytes], name: str) -> ByteRows:
     return ByteRows(stream, IMAGES_HEADER, count_in_header(header, name), name)
 
 
-def npy_rows(stream: IO[bytes], name: str) -> ByteRows:
+def npy_rows(stream: IO[bytes], name: str, *, below: IO[bytes] | None = None) -> ByteRows:
     """The images of an NPY file: uint8 [n, 28, 28] or [n, 784].
 
     Raises:
@@ -97,7 +101,7 @@ def npy_rows(stream: IO[bytes], name: str) -> ByteRows:
             f"{name}: expected an array row by row, got one in Fortran's order",
             hint="numpy.save(path, numpy.ascontiguousarray(images))",
         )
-    return ByteRows(stream, start, int(shape[0]), name)
+    return ByteRows(stream, start, int(shape[0]), name, below=below)
 
 
 def npz_rows(stream: IO[bytes], name: str) -> ByteRows:
@@ -117,7 +121,7 @@ def npz_rows(stream: IO[bytes], name: str) -> ByteRows:
                 hint="numpy.savez(path, images=images)",
             )
         member = archive.open(chosen[0])
-    rows = npy_rows(member, f"{name}:{chosen[0].removesuffix('.npy')}")
+    rows = npy_rows(member, f"{name}:{chosen[0].removesuffix('.npy')}", below=stream)
     refuse_other_size(rows, archive.getinfo(chosen[0]).file_size, name)
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,4 +22,5 @@ class Here:
 
     def __call__(self, job: Job[Any], parts: Sequence[Any]) -> Iterator[Done]:
         """Do every part, in order."""
-        yield from map(PartWorker(job, self._threads), parts)
+        with contextlib.closing(PartWorker(job, self._threads)) as worker:
+            yield from map(worker, parts)

@@ -14,6 +14,16 @@ P = TypeVar("P", bound=Part)
 P_contra = TypeVar("P_contra", bound=Part, contravariant=True)
 
 
+class Answerer(Protocol[P_contra]):
+    """What answers parts, one after the other."""
+
+    def __call__(self, part: P_contra) -> tuple[Any, int]:
+        """An Arrow table, and how many of its rows hold an error."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
 class Job(Protocol[P_contra]):
     """What is asked of every part. It is sent to whoever does the work, and so is small and can be pickled."""
 
@@ -21,8 +31,8 @@ class Job(Protocol[P_contra]):
     def folder(self) -> PartFolder:
         """Where the answers go."""
 
-    def open(self, threads: int) -> Callable[[P_contra], tuple[Any, int]]:
-        """What answers a part: gives an Arrow table, and how many of its rows hold an error."""
+    def open(self, threads: int) -> Answerer[P_contra]:
+        """What answers its parts, with so many threads for the network."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,10 @@ class PartWorker:
         table, errors = self._answer(part)
         self._folder.write(part.number, table)
         return Done(part.number, part.rows, errors, time.perf_counter() - started)
+
+    def close(self) -> None:
+        """Close what the last part left open for the next."""
+        self._answer.close()
 
 
 def run_job(

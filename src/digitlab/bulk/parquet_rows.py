@@ -41,7 +41,7 @@ class ParquetRows:
             sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._ends = np.cumsum([0, *sizes])
         self.count = int(self._ends[-1])
-        self._at = 0
+        self._at = -1  # nowhere yet
         self._left = np.empty((0, IMAGE_BYTES), np.uint8)
         self._batches: Iterator[Any] = iter(())
 
@@ -52,7 +52,8 @@ class ParquetRows:
             DataError: The file is damaged, or a value is no image of 784 bytes.
         """
         images = np.empty((stop - start, IMAGE_BYTES), np.uint8)
-        self._go_to(start)
+        if len(images):
+            self._go_to(start)
         filled = 0
         while filled < len(images):
             taken = self._take(len(images) - filled)

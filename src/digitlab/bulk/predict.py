@@ -92,14 +92,9 @@ class PredictJob:
     name: str
     probabilities: bool
 
-    def open(self, threads: int) -> Callable[[ImagePart], tuple[Any, int]]:
-        """What predicts a part."""
-        predictor = Predictor(Classifier(self.content, name=self.name, threads=threads))
-
-        def answer(part: ImagePart) -> tuple[Any, int]:
-            return predictor.table(part, probabilities=self.probabilities), 0
-
-        return answer
+    def open(self, threads: int) -> TablePredictor:
+        """What predicts its parts."""
+        return TablePredictor(Classifier(self.content, name=self.name, threads=threads), self.probabilities)
 
 
 class Predictor:
@@ -121,22 +116,11 @@ class Predictor:
         """
         return self._classifier.predict_proba(self._rows(part.file.address).read(part.start, part.stop))
 
-    def table(self, part: ImagePart, *, probabilities: bool) -> Any:
-        """The part's rows as an Arrow table."""
-        import pyarrow as pa
-
-        of_classes = self.probabilities(part)
-        best = of_classes.argmax(axis=1)
-        columns = {
-            "file": pa.DictionaryArray.from_arrays(np.zeros(part.rows, np.int32), [part.file.name]),
-            "index": pa.array(np.arange(part.start, part.stop, dtype=np.int64)),
-            "label": pa.DictionaryArray.from_arrays(best.astype(np.int8), list(self._classifier.class_names)),
-            "probability": pa.array(of_classes[np.arange(part.rows), best]),
-        }
-        if probabilities:
-            flat = pa.array(of_classes.reshape(-1))
-            columns["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, of_classes.shape[1])
-        return pa.table(columns)
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._opened:
+            self._opened[1].close()
+        self._opened = None
 
     def _rows(self, address: str) -> ImageRows:
         if self._opened is None or self._opened[0] != address:
@@ -144,11 +128,40 @@ class Predictor:
             self._opened = address, open_file(address)
         return self._opened[1]
 
+
+class TablePredictor:
+    """The same as Arrow tables.
+
+    Args:
+        classifier: The network.
+        probabilities: Whether ``probabilities`` is among the columns.
+    """
+
+    def __init__(self, classifier: Classifier, probabilities: bool) -> None:
+        self._class_names = list(classifier.class_names)
+        self._predictor = Predictor(classifier)
+        self._probabilities = probabilities
+
+    def __call__(self, part: ImagePart) -> tuple[Any, int]:
+        """The part's rows; none of them holds an error, since a damaged file is one for all."""
+        import pyarrow as pa
+
+        of_classes = self._predictor.probabilities(part)
+        best = of_classes.argmax(axis=1)
+        columns = {
+            "file": pa.DictionaryArray.from_arrays(np.zeros(part.rows, np.int32), [part.file.name]),
+            "index": pa.array(np.arange(part.start, part.stop, dtype=np.int64)),
+            "label": pa.DictionaryArray.from_arrays(best.astype(np.int8), self._class_names),
+            "probability": pa.array(of_classes[np.arange(part.rows), best]),
+        }
+        if self._probabilities:
+            flat = pa.array(of_classes.reshape(-1))
+            columns["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, of_classes.shape[1])
+        return pa.table(columns), 0
+
     def close(self) -> None:
         """Close the file that is open."""
-        if self._opened:
-            self._opened[1].close()
-        self._opened = None
+        self._predictor.close()
 
 
 def _manifest(

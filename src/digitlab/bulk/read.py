@@ -87,18 +87,32 @@ class ReadJob:
     name: str
     threshold: float
 
-    def open(self, threads: int) -> Callable[[PicturePart], tuple[Any, int]]:
-        """What reads a part."""
-        # A picture's few digits are no work to share between threads.
-        classifier = Classifier(self.content, name=self.name)
+    def open(self, threads: int) -> PictureReader:
+        """What reads its parts; a picture's few digits are no work to share between threads."""
+        return PictureReader(Classifier(self.content, name=self.name), self.threshold)
 
-        def answer(part: PicturePart) -> tuple[Any, int]:
-            import pyarrow as pa
 
-            rows = [_row(picture, classifier, self.threshold) for picture in part.pictures]
-            return pa.Table.from_pylist(rows, schema=_schema()), sum(row["error"] is not None for row in rows)
+class PictureReader:
+    """Reads pictures into Arrow tables.
 
-        return answer
+    Args:
+        classifier: Names the digits.
+        threshold: The least probability of being a digit that is believed.
+    """
+
+    def __init__(self, classifier: Classifier, threshold: float) -> None:
+        self._classifier = classifier
+        self._threshold = threshold
+
+    def __call__(self, part: PicturePart) -> tuple[Any, int]:
+        """A row a picture, and how many of them hold an error."""
+        import pyarrow as pa
+
+        rows = [_row(picture, self._classifier, self._threshold) for picture in part.pictures]
+        return pa.Table.from_pylist(rows, schema=_schema()), sum(row["error"] is not None for row in rows)
+
+    def close(self) -> None:
+        """Nothing is open between two pictures."""
 
 
 def _row(picture: PictureFile, classifier: Classifier, threshold: float) -> dict[str, Any]:

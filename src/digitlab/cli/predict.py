@@ -101,8 +101,9 @@ def _write(
     parts = cut_images(files, part_rows)
     several = len(data) > 1 or place(data[0]).kind() == "folder"
     names = classifier.class_names
-    for text in text_of(parts, Predictor(classifier), names, form, files=several, probabilities=probabilities):
-        target.write(text)
+    with contextlib.closing(Predictor(classifier)) as predictor:
+        for text in text_of(parts, predictor, names, form, files=several, probabilities=probabilities):
+            target.write(text)
     return sum(part.rows for part in parts)
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from digitlab.errors import RunError, UsageError
@@ -44,7 +45,8 @@ def ray_session(
         RunError: No Ray answers at `address`, or none could be started.
         UsageError: The package is not installed.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
+    settings = {**_SETTINGS, **(_as_the_cluster_asks() if address else {})}
+    os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
     ray = _import_ray()
     here = {} if address else {"num_cpus": cpus, "object_store_memory": object_store_bytes, "include_dashboard": False}
     if address is not None:
@@ -58,6 +60,12 @@ def ray_session(
         yield ray
     finally:
         ray.shutdown()
+
+
+def _as_the_cluster_asks() -> dict[str, str]:
+    """`ray start` asks for a token wherever the user has one, and `ray.init` has one made; a driver must be told."""
+    token = Path.home() / ".ray" / "auth_token"
+    return {"RAY_AUTH_MODE": "token"} if token.is_file() else {}
 
 
 def _refuse_silence(address: str) -> None:

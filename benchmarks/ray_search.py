@@ -1,6 +1,6 @@
 """The document's search on Ray beside the local engine's; and with a machine and the driver lost in the middle.
 
-    python benchmarks/cluster.py [--data mnist] [--seeds 3]
+    python benchmarks/ray_search.py [--data mnist] [--seeds 3]
 
 Ray runs as two nodes of one core each on this machine. Leave the machine alone; it takes some ten minutes. It rewrites
 the section "Search on Ray" of RESULTS.md.
@@ -113,7 +113,7 @@ With the second node's raylet killed after 6 trials and the driver after 12, the
 {"all as" if lost["same"] else "NOT as"} in the undisturbed search.
 
 {machine_line(("ray", "tensorflow", "keras", "numpy"))}
-Command: `python benchmarks/cluster.py --data {options.data} --seeds {options.seeds}`
+Command: `python benchmarks/ray_search.py --data {options.data} --seeds {options.seeds}`
 """
 
 
