@@ -134,7 +134,12 @@ def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:
     Raises:
         ModelError: The classifier gives something else than `n` rows of `k` probabilities.
     """
-    return evaluate_probabilities(split.labels, classifier.predict_proba(split.images), class_names=split.class_names)
+    return evaluate_probabilities(split.labels, predict_probabilities(classifier, split), class_names=split.class_names)
+
+
+def predict_probabilities(classifier: SupportsPredictProba, split: Split) -> Probabilities:
+    """What a classifier says of a split, [n, k]; the split may be larger than memory."""
+    return np.concatenate([classifier.predict_proba(piece) for piece in split.pieces()])
 
 
 def evaluate_probabilities(
