@@ -56,8 +56,6 @@ def compare(a: SupportsPredictProba, b: SupportsPredictProba, split: Split) -> C
         ModelError: One of them gives something else than `n` rows of `k` probabilities.
     """
     probabilities = [predict_probabilities(classifier, split) for classifier in (a, b)]
-    for given in probabilities:
-        check_probabilities(given, len(split), split.num_classes)
     return compare_probabilities(split.labels, *probabilities)
 
 

@@ -138,8 +138,16 @@ def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:
 
 
 def predict_probabilities(classifier: SupportsPredictProba, split: Split) -> Probabilities:
-    """What a classifier says of a split, [n, k]; the split may be larger than memory."""
-    return np.concatenate([classifier.predict_proba(piece) for piece in split.pieces()])
+    """What a classifier says of a split, [n, k]; the split may be larger than memory.
+
+    Raises:
+        ModelError: It gives something else than `n` rows of `k` probabilities.
+    """
+    given = []
+    for piece in split.pieces():
+        given.append(classifier.predict_proba(piece))
+        check_probabilities(given[-1], len(piece), split.num_classes)
+    return np.concatenate(given)
 
 
 def evaluate_probabilities(

@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.config import UNDISTORTED, Distortion
+from digitlab.data.split import Split
 from digitlab.errors import UsageError
 from digitlab.model.backend import keras
 from digitlab.training.adapter import adapter
+from digitlab.training.held_out import one_hot
 from digitlab.training.lesson import Lesson
 from digitlab.training.order import epoch_order
 from digitlab.training.scoring import prepare
@@ -103,7 +105,8 @@ class CompiledEpochs:
             initial_epoch,
             epochs,
         )
-        return self._fit(turns, 1, epochs, initial_epoch, validation_data, callbacks)
+        scored = None if validation_data is None else adapter.whole_set(validation_data)
+        return self._fit(turns, 1, epochs, initial_epoch, scored, callbacks)
 
     def fit_shards(
         self,
@@ -111,7 +114,7 @@ class CompiledEpochs:
         *,
         epochs: int,
         initial_epoch: int = 0,
-        validation_data: tuple[npt.NDArray[Any], ...] | None = None,
+        validation: Split | None = None,
         callbacks: Sequence[Any] = (),
     ) -> Any:
         """Train on a set of which no more is in memory than two shards. One shard of all images trains as `fit` does.
@@ -120,7 +123,7 @@ class CompiledEpochs:
             shards: The training set, with the seed, in batches of `batch_size`.
             epochs: Number of the last epoch, as in `fit`.
             initial_epoch: Epochs already done.
-            validation_data: (x, y) or (x, y, sample weights), scored after each epoch.
+            validation: Scored after each epoch, all of it in memory.
             callbacks: Keras callbacks, called in this order.
 
         Returns:
@@ -128,7 +131,9 @@ class CompiledEpochs:
         """
         prepare(self.model, shards.first_images())
         turns = adapter.shards_of(shards, initial_epoch, epochs)
-        return self._fit(turns, len(shards), epochs, initial_epoch, validation_data, callbacks)
+        # Nobody but the adapter keeps these images: read from a file, they would else be in memory twice.
+        scored = None if validation is None else adapter.whole_set((validation.images, one_hot(validation)))
+        return self._fit(turns, len(shards), epochs, initial_epoch, scored, callbacks)
 
     def _fit(
         self,
@@ -136,7 +141,7 @@ class CompiledEpochs:
         turns_an_epoch: int,
         epochs: int,
         initial_epoch: int,
-        validation_data: tuple[npt.NDArray[Any], ...] | None,
+        scored: Any,
         callbacks: Sequence[Any],
     ) -> Any:
         listed = keras.callbacks.CallbackList(list(callbacks), add_history=True, model=self.model)
@@ -147,7 +152,7 @@ class CompiledEpochs:
                 steps_per_epoch=turns_an_epoch,
                 epochs=epochs,
                 initial_epoch=initial_epoch,
-                validation_data=None if validation_data is None else adapter.whole_set(validation_data),
+                validation_data=scored,
                 callbacks=listed,
                 shuffle=False,  # the order is in the data
                 verbose=0,

@@ -67,19 +67,17 @@ def train_network(
         distortion=config.distortions,
         teacher=load_teacher(config, fitted.num_classes),
     )
-    scored = None if validation is None else (validation.images, one_hot(validation))
     if config.shard_images:
         shards = Shards(fitted, config.shard_images, batch_size=config.batch_size, seed=config.seed)
-        compiled.fit_shards(shards, epochs=last, initial_epoch=done, validation_data=scored, callbacks=acting)
+        compiled.fit_shards(shards, epochs=last, initial_epoch=done, validation=validation, callbacks=acting)
     else:
-        images, labels = fitted.images, one_hot(fitted)
         compiled.fit(
-            images,
-            labels,
+            fitted.images,
+            one_hot(fitted),
             epochs=last,
             initial_epoch=done,
             seed=config.seed,
-            validation_data=scored,
+            validation_data=None if validation is None else (validation.images, one_hot(validation)),
             callbacks=acting,
         )
     kept = best.best_epoch if config.stops_early and best.best_epoch else len(history)
