@@ -1,8 +1,8 @@
 """The order in which an epoch sees the images: pure functions, of seed, epoch and size of a shard alone.
 
 A file is cut into blocks of consecutive images, which one read fetches. An epoch deals the blocks out to its shards
-anew, and shuffles the images of a shard: so two images that lie side by side in the file may meet in a batch, and
-nearly all others too, though no shard reads more than its own share of the file.
+anew and shuffles the images of a shard, so that no shard reads more than its own share of the file. A shard has a
+thousand blocks or more: of a file sorted by class it then has each class to within a point of its share.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-# 200 kB, which a disk reads at nearly the rate of one long run, and few enough that a shard has thousands of them.
-BLOCK = 256
+# 200 kB, which a disk reads at nearly the rate of one long run.
+LARGEST_BLOCK = 256
+BLOCKS_A_SHARD = 1000
 
 
 def epoch_order(count: int, seed: int, epoch: int, shard: int = 0) -> npt.NDArray[np.int32]:
@@ -32,6 +33,11 @@ def shard_count(count: int, size: int) -> int:
     return -(-count // size)
 
 
+def block_length(size: int) -> int:
+    """Images of a block, where a shard has `size` images: 256, or fewer where a shard would have few blocks."""
+    return min(LARGEST_BLOCK, max(1, size // BLOCKS_A_SHARD))
+
+
 def shard_places(count: int, size: int, seed: int, epoch: int, shard: int) -> npt.NDArray[np.int64]:
     """Which of `count` images make a shard of an epoch, ascending: a pure function of its arguments.
 
@@ -44,12 +50,13 @@ def shard_places(count: int, size: int, seed: int, epoch: int, shard: int) -> np
         epoch: Its number, from 0.
         shard: The shard's number, from 0.
     """
+    block = block_length(size)
     source = np.random.SeedSequence([seed, epoch], spawn_key=(size,))
-    blocks = np.random.default_rng(source).permutation(-(-count // BLOCK))
-    ends = np.cumsum(np.minimum(BLOCK, count - BLOCK * blocks))
+    blocks = np.random.default_rng(source).permutation(-(-count // block))
+    ends = np.cumsum(np.minimum(block, count - block * blocks))
     start, stop = shard * size, min(count, (shard + 1) * size)
     # Blocks are dealt out one behind another, so that a shard's first and last may be shared with its neighbours.
     first, last = np.searchsorted(ends, [start, stop - 1], side="right")
-    places = (BLOCK * blocks[first : last + 1, None] + np.arange(BLOCK)).ravel()
+    places = (block * blocks[first : last + 1, None] + np.arange(block)).ravel()
     before = int(ends[first - 1]) if first else 0
     return np.sort(places[places < count][start - before : stop - before])
