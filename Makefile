@@ -71,6 +71,10 @@ bench-read: $(VENV)/.ready-train ## read real people's digits, beside a plain re
 bench-serve: $(VENV)/.ready-test ## measure the server beside FastAPI with model.predict (a quarter of an hour; leave the machine alone)
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 
+.PHONY: bench-shards
+bench-shards: $(VENV)/.ready-train ## train on 8,000,000 images in shards and measure memory and rate (five minutes, 7 GB of disk)
+	$(BIN)/python benchmarks/shards.py $(ARGS)
+
 .PHONY: model
 model: $(VENV)/.ready-train ## train the networks that ship with digitlab, and write their card (a quarter of an hour)
 	$(BIN)/python tools/make_model.py $(ARGS)
