@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import struct
 import subprocess
 import sys
@@ -35,12 +36,13 @@ RECIPE = ("--preset", "document", "--patience", "0", "--validation-fraction", "0
 
 @dataclass(frozen=True)
 class Measured:
-    """A training: images an epoch, seconds of each epoch, and the most anonymous memory."""
+    """A training: images an epoch, seconds of each epoch, the most anonymous memory, and what else ran beside it."""
 
     images: int
     seconds: list[float]
     peak_mib: float
     accuracy: float
+    load: float
 
     @property
     def rate(self) -> float:
@@ -82,7 +84,7 @@ def measure(data: Path, images: int, epochs: int, shard_images: int) -> Measured
                 raise SystemExit(f"training failed: {said.read()[-800:]}")
         run = RunFolder(out)
         seconds = [row["duration_s"] for row in run.read_history()]
-        return Measured(images, seconds, peak, run.read_record()["test"]["accuracy"])
+        return Measured(images, seconds, peak, run.read_record()["test"]["accuracy"], os.getloadavg()[0])
 
 
 def anonymous_mib(process: subprocess.Popen) -> Iterator[float]:
@@ -127,7 +129,7 @@ def words(rows: dict[str, Measured], options: argparse.Namespace) -> str:
     large, *_, reference = rows.values()
     lines = [
         f"| {name} | {', '.join(f'{s:.1f}' for s in row.seconds)} | {row.rate:,.0f} | {row.rate / reference.rate:.2f}"
-        f" | {row.peak_mib:,.0f} | {100 * row.accuracy:.2f} % |"
+        f" | {row.peak_mib:,.0f} | {100 * row.accuracy:.2f} % | {row.load:.1f} |"
         for name, row in rows.items()
     ]
     size = options.images * 784 / 1e9
@@ -136,10 +138,11 @@ The document's network, 784-256-128-10 at batch 32, on {options.images:,} images
 MNIST's training images, each moved by up to two pixels. The first epoch compiles; the rate is that of the last one, for
 the large set the first. Anonymous memory is what the process holds itself (`RssAnon`, the highest of 20 samples a
 second over the whole command, evaluation and report included); the pages of the file belong to the system. The test
-accuracy is that of MNIST's 10,000 test images.
+accuracy is that of MNIST's 10,000 test images. The load is the system's average over the last minute of the training:
+what it has above 2 or 3 is other work on the same two cores, which all rates suffer from.
 
-| | s an epoch | images a second | of the rate in memory | most anonymous MiB | test accuracy |
-|---|---|---|---|---|---|
+| | s an epoch | images a second | of the rate in memory | most anonymous MiB | test accuracy | load |
+|---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 
 The set would take {options.images * 784 / 2**20:,.0f} MiB; its training in shards took {large.peak_mib:,.0f}.
