@@ -75,6 +75,10 @@ bench-serve: $(VENV)/.ready-test ## measure the server beside FastAPI with model
 bench-bulk: $(VENV)/.ready-test ## predict ten million images on Ray beside a plain loop (a quarter of an hour, 9 GB of disk; leave the machine alone)
 	$(BIN)/python benchmarks/bulk.py $(ARGS)
 
+.PHONY: bench-shards
+bench-shards: $(VENV)/.ready-train ## train on 8,000,000 images in shards and measure memory and rate (five minutes, 7 GB of disk)
+	$(BIN)/python benchmarks/shards.py $(ARGS)
+
 .PHONY: model
 model: $(VENV)/.ready-train ## train the networks that ship with digitlab, and write their card (a quarter of an hour)
 	$(BIN)/python tools/make_model.py $(ARGS)

@@ -79,6 +79,8 @@ class TrainConfig:
             own loss and accuracy are then those of the mixed labels.
         members: Networks that are trained, each from a seed of its own, and whose probabilities are averaged; 1 for
             a single network. More than one want a patience of 0.
+        shard_images: Images that are in memory at once, a multiple of `batch_size`, for sets larger than memory: an
+            epoch is trained in shards, which are dealt anew each time; 0 for all images at once.
         seed: Decides the validation split, the initial weights, every epoch's order, what dropout silences
             and how images are bent.
 
@@ -106,6 +108,7 @@ class TrainConfig:
     teacher: str = ""
     distillation: float = 0.0
     members: int = 1
+    shard_images: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -127,6 +130,7 @@ class TrainConfig:
         _check_count("epochs", self.epochs, 1, 100_000)
         _check_count("patience", self.patience, 0, 100_000)
         _check_count("members", self.members, 1, 1000)
+        _check_count("shard_images", self.shard_images, 0, 2**31 - 1)
         _check_count("seed", self.seed, 0, 2**31 - 1)
         if type(self.batch_normalization) is not bool:
             raise _wrong("batch_normalization", "true or false", self.batch_normalization)
@@ -137,6 +141,12 @@ class TrainConfig:
                 f"expected a teacher and a share of the labels for it, got teacher = {self.teacher!r} and "
                 f"distillation = {self.distillation:g}",
                 hint="set both, such as distillation = 0.5, or neither",
+            )
+        if self.shard_images % self.batch_size:
+            nearest = max(1, round(self.shard_images / self.batch_size)) * self.batch_size
+            raise ConfigError(
+                f"shard_images: expected a multiple of batch_size, {self.batch_size}, got {self.shard_images}",
+                hint=f"a shard is made of whole batches; set shard_images = {nearest}",
             )
         if self.averaging and self.stops_early:
             raise ConfigError(

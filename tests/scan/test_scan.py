@@ -11,8 +11,8 @@ from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from digitlab.scan.scan import scan_learning_rates
 from digitlab.training.adapter import adapter
-from digitlab.training.compiled_epochs import epoch_order
 from digitlab.training.held_out import hold_out
+from digitlab.training.order import epoch_order
 
 CONFIG = TrainConfig(hidden_units=(6,), batch_size=20, seed=3)
 

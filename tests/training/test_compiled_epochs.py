@@ -5,7 +5,8 @@ import pytest
 
 from digitlab.model.backend import keras
 from digitlab.training.callbacks import BestModel
-from digitlab.training.compiled_epochs import CompiledEpochs, epoch_order
+from digitlab.training.compiled_epochs import CompiledEpochs
+from digitlab.training.order import epoch_order
 
 COUNT, BATCH, EPOCHS, SEED = 70, 16, 3, 5  # 70 = 4 x 16 + 6: the last batch is a smaller one
 

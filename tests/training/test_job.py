@@ -10,8 +10,8 @@ from digitlab.config import TrainConfig
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
-from digitlab.training.compiled_epochs import epoch_order
 from digitlab.training.job import TrainData, TrainJob
+from digitlab.training.order import epoch_order
 from digitlab.training.programs import Programs
 from digitlab.training.run_job import run_job
 

@@ -6,7 +6,8 @@ import pytest
 from digitlab.config import TrainConfig
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
-from digitlab.training.compiled_epochs import CompiledEpochs, epoch_order
+from digitlab.training.compiled_epochs import CompiledEpochs
+from digitlab.training.order import epoch_order
 from digitlab.training.programs import Programs
 
 BATCH, EPOCHS = 20, 2

@@ -17,7 +17,9 @@ Preset = Annotated[str | None, typer.Option(help="Named configuration to start f
 Config = Annotated[Path | None, typer.Option(help="TOML file of differences from the preset.")]
 Data = Annotated[
     str | None,
-    typer.Option(help="auto, mnist, fashion-mnist, sample, or a path: IDX, CSV, NPZ, class folders.  [default: auto]"),
+    typer.Option(
+        help="auto, mnist, fashion-mnist, sample, or a path: IDX, NPY, CSV, NPZ, class folders.  [default: auto]"
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(help="Run folder. Default: a new one under runs/.")]
 Resume = Annotated[Path | None, typer.Option(help="Go on with this unfinished run.")]

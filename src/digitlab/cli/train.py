@@ -52,6 +52,9 @@ def train(
     ] = None,
     distillation: Annotated[float | None, typer.Option(help="The teacher's share of each label.")] = None,
     members: Annotated[int | None, typer.Option(help="Networks trained and averaged; 1: a single one.")] = None,
+    shard_images: Annotated[
+        int | None, typer.Option(help="Images in memory at once, for sets larger than memory; 0: all.")
+    ] = None,
     seed: options.Seed = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -76,6 +79,7 @@ def train(
         "teacher": None if teacher is None else str(teacher.resolve()),  # a resume may begin elsewhere
         "distillation": distillation,
         "members": members,
+        "shard_images": shard_images,
         "seed": seed,
     }
     if resume is not None:

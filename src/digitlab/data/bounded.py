@@ -21,6 +21,12 @@ def most_bytes() -> int:
         return _USUAL_MEMORY // 2
 
 
+def read_start_as_it_is(path: Path, size: int) -> bytes:
+    """The first `size` bytes of the file itself, which are compressed if it is."""
+    with path.open("rb") as file:
+        return file.read(size)
+
+
 def read_start(path: Path, size: int) -> bytes:
     """The first `size` bytes of the content, decompressed; fewer if there are no more."""
     return _read(path, size)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from digitlab.data.bounded import most_bytes, read_at_most, read_start
+from digitlab.data.mapped import is_to_be_mapped
 from digitlab.data.split import IMAGE_SIDE, Images, Labels
 from digitlab.errors import DataError
 
@@ -19,13 +20,14 @@ GZIP_MAX_RATIO = 1032
 
 
 def read_idx_images(path: Path) -> Images:
-    """uint8 [n, 28, 28] from a plain or gzipped IDX file of images.
+    """uint8 [n, 28, 28] from a plain or gzipped IDX file of images; a read-only `numpy.memmap` of a large plain one.
 
     Raises:
         DataError: The file is no such file, is damaged, cut short or too long, or has images of another size.
     """
     count = count_in_header(read_start(path, IMAGES_HEADER), str(path))
-    return _body(path, IMAGES_HEADER, count * IMAGE_SIDE**2).reshape(count, IMAGE_SIDE, IMAGE_SIDE)
+    read = _mapped if is_to_be_mapped(path) else _body
+    return read(path, IMAGES_HEADER, count * IMAGE_SIDE**2).reshape(count, IMAGE_SIDE, IMAGE_SIDE)
 
 
 def count_in_header(start: bytes, name: str) -> int:
@@ -81,12 +83,21 @@ def _body(path: Path, header_size: int, size: int) -> Images:
         )
     content = read_at_most(path, header_size + size)
     if (came := len(content) - header_size) != size:
-        more = "more than that" if came > size else f"{came:,}"
-        raise DataError(
-            f"{path}: expected {size:,} bytes after the header, got {more}",
-            hint="the file was cut short or holds something else besides; fetch it again",
-        )
+        raise _of_another_length(path, size, "more than that" if came > size else f"{came:,}")
     return np.frombuffer(content, np.uint8, offset=header_size)
+
+
+def _mapped(path: Path, header_size: int, size: int) -> Images:
+    if (came := path.stat().st_size - header_size) != size:
+        raise _of_another_length(path, size, f"{came:,}")
+    return np.memmap(path, np.uint8, "r", offset=header_size, shape=(size,))
+
+
+def _of_another_length(path: Path, size: int, came: str) -> DataError:
+    return DataError(
+        f"{path}: expected {size:,} bytes after the header, got {came}",
+        hint="the file was cut short or holds something else besides; fetch it again",
+    )
 
 
 def _magic_hint(came: int) -> str:

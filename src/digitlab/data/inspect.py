@@ -72,18 +72,22 @@ def describe(dataset: Dataset) -> dict[str, object]:
 
 def _describe_split(split: Split) -> dict[str, object]:
     counts = np.bincount(split.labels, minlength=split.num_classes)
+    # A set may be larger than memory; and of whole numbers the sums are exact.
+    pieces = [(int(p.min()), int(p.max()), int(p.sum(dtype=np.int64)), p.size) for p in split.pieces()]
+    lowest, highest, sums, sizes = zip(*pieces, strict=True)
     return {
         "images": len(split),
         "per_class": {name: int(count) for name, count in zip(split.class_names, counts, strict=True)},
-        "pixel_min": int(split.images.min()),
-        "pixel_max": int(split.images.max()),
-        "pixel_mean": round(float(split.images.mean()), 2),
+        "pixel_min": min(lowest),
+        "pixel_max": max(highest),
+        "pixel_mean": round(sum(sums) / sum(sizes), 2),
         "fingerprint": split.fingerprint,
     }
 
 
 def _remark(split: Split) -> str:
-    border = np.concatenate([split.images[:, 0].ravel(), split.images[:, -1].ravel()])
+    first = next(split.pieces())
+    border = np.concatenate([first[:, 0].ravel(), first[:, -1].ravel()])
     if np.median(border) > 127:
         return "the pictures look dark on bright; digitlab's convention is bright ink on dark (255 - images)"
     return ""

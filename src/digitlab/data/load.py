@@ -12,6 +12,7 @@ from digitlab.data.fetch import Progress, fetch
 from digitlab.data.idx_folder import find_idx_files, read_idx_pair
 from digitlab.data.image_folder import class_folders, read_image_folder
 from digitlab.data.known import KNOWN_SETS, MNIST, KnownSet, recognise
+from digitlab.data.npy_folder import find_npy_files, map_npy_pair
 from digitlab.data.npz import read_npz
 from digitlab.data.places import Files, cache_folder, find_known
 from digitlab.data.sample import NAME as SAMPLE
@@ -31,13 +32,14 @@ def load_dataset(source: str | Path = "auto", *, progress: Progress | None = Non
 
     Args:
         source: ``"mnist"`` or ``"fashion-mnist"`` (looked for in DIGITLAB_DATA, then in the cache, then
-            fetched), ``"sample"`` (the embedded 5,000 images), a path to a folder of IDX files, a CSV or
-            NPZ file, or a folder of class folders; or ``"auto"``: full MNIST where it is at hand or can
+            fetched), ``"sample"`` (the embedded 5,000 images), a path to a folder of IDX or NPY files, a CSV
+            or NPZ file, or a folder of class folders; or ``"auto"``: full MNIST where it is at hand or can
             be fetched, else the sample, which its note then says.
         progress: Called with file name, bytes done and bytes in all while something is fetched.
 
     Returns:
-        Training and test split. A set without a test part gives up a fixed stratified fifth for it.
+        Training and test split. A set without a test part gives up a fixed stratified fifth for it. The images
+        of large plain IDX files and of NPY files stay in their files: they are `numpy.memmap`.
 
     Raises:
         DataError: The data are damaged or not what they should be.
@@ -97,6 +99,8 @@ def _load_folder(folder: Path) -> Dataset:
     if files := find_idx_files(folder):
         known = recognise(files)
         return _from_idx(files, known.name if known else folder.name, known.class_names if known else None)
+    if arrays := find_npy_files(folder):
+        return _with_test({part: map_npy_pair(*pair) for part, pair in arrays.items()}, folder.name)
     if tables := _csv_pair(folder):
         return _with_test({part: read_csv(path) for part, path in tables.items()}, folder.name)
     train, test = folder / "train", folder / "test"
@@ -111,7 +115,7 @@ def _load_folder(folder: Path) -> Dataset:
         names = tuple(entry.name for entry in entries)
         return _with_test({"all": read_image_folder(folder, names)}, folder.name, names)
     raise DataError(
-        f"{folder}: expected IDX files, train.csv and test.csv, or class folders of pictures, found none",
+        f"{folder}: expected IDX files, NPY files, train.csv and test.csv, or class folders of pictures, found none",
         hint="see docs/data.md for the names and layouts that are recognised",
     )
 
@@ -141,17 +145,15 @@ def _csv_pair(folder: Path) -> dict[str, Path]:
 
 def _with_test(parts: Parts, name: str, class_names: tuple[str, ...] | None = None) -> Dataset:
     """A data set of its parts; without a test part a fixed stratified fifth becomes it."""
-    note = ""
     if "train" not in parts:
         parts = {**parts, "train": parts["all"]}
-    if "test" not in parts:
-        images, labels = parts["train"]
-        rest, held_out = stratified_indices(labels, TEST_SHARE, seed=0, name=name)
-        parts = {"train": (images[rest], labels[rest]), "test": (images[held_out], labels[held_out])}
-        note = f"{name} has no test part; a fixed fifth of it ({len(held_out):,} images) was held out as one"
     names = class_names or _names_for(parts)
-    train, test = (Split(*parts[part], f"{name}/{part}", names) for part in ("train", "test"))
-    return Dataset(name, train, test, note)
+    train = Split(*parts["train"], f"{name}/train", names)
+    if "test" in parts:
+        return Dataset(name, train, Split(*parts["test"], f"{name}/test", names))
+    rest, held_out = stratified_indices(train.labels, TEST_SHARE, seed=0, name=name)
+    note = f"{name} has no test part; a fixed fifth of it ({len(held_out):,} images) was held out as one"
+    return Dataset(name, train.take(rest, train.name), train.take(held_out, f"{name}/test"), note)
 
 
 def _names_for(parts: Parts) -> tuple[str, ...]:

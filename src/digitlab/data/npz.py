@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from digitlab.data.bounded import most_bytes
-from digitlab.data.split import MAX_CLASSES, Images, Labels, check_images
+from digitlab.data.class_numbers import class_numbers
+from digitlab.data.split import Images, Labels, check_images
 from digitlab.errors import DataError
 
 _NAMES = {
@@ -51,19 +52,8 @@ def _pair(archive: Any, names: tuple[tuple[str, str], ...], path: Path) -> tuple
             if images.ndim == 2 and images.shape[1] == 784:
                 images = images.reshape(-1, 28, 28)
             check_images(images, f"{path}:{images_name}")
-            return images, _class_numbers(labels, len(images), f"{path}:{labels_name}")
+            return images, class_numbers(labels, len(images), f"{path}:{labels_name}")
     return None
-
-
-def _class_numbers(labels: Any, count: int, name: str) -> Labels:
-    whole = np.issubdtype(labels.dtype, np.integer) and labels.shape == (count,)
-    if not whole or labels.min() < 0 or labels.max() >= MAX_CLASSES:
-        raise DataError(
-            f"{name}: expected {count} whole numbers from 0 to {MAX_CLASSES - 1},"
-            f" got {labels.dtype} {list(labels.shape)}",
-            hint="one class number an image, counted from 0",
-        )
-    return np.asarray(labels, dtype=np.uint8)
 
 
 def _refuse_bombs(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,8 +17,12 @@ MAX_CLASSES = 100
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.integer] | slice
 
 DIGIT_NAMES = tuple("0123456789")
+
+# Images handled at once where a set may be larger than memory: 78 MB.
+PIECE = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +30,8 @@ class Split:
     """Images with their labels, checked once, on construction.
 
     Args:
-        images: uint8 [n, 28, 28], 0 to 255, bright ink on dark.
+        images: uint8 [n, 28, 28], 0 to 255, bright ink on dark. They may be a `numpy.memmap` of a file that is
+            larger than memory; whoever goes through all of them does so by `pieces` then.
         labels: uint8 [n], each below ``len(class_names)``.
         name: What to call it in messages, such as ``"mnist/train"``.
         class_names: 2 to 100 names, in the order of the labels. The ten digits by default.
@@ -55,14 +61,71 @@ class Split:
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the images, labels and class names: the same data, the same fingerprint."""
         digest = hashlib.sha256()
-        digest.update(repr((self.images.shape, self.class_names)).encode())
-        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(repr(((len(self), IMAGE_SIDE, IMAGE_SIDE), self.class_names)).encode())
+        for piece in self.pieces():
+            digest.update(np.ascontiguousarray(piece).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
+    @property
+    def in_file(self) -> bool:
+        """Whether the images lie in a file and are read from it when they are used."""
+        return isinstance(self.images, np.memmap)
+
+    def read(self, places: Places) -> Images:
+        """The images at `places`, uint8 [m, 28, 28]."""
+        return self.images[places]
+
+    def pieces(self) -> Iterator[Images]:
+        """All images in their order, at most `PIECE` at a time."""
+        for start in range(0, len(self), PIECE):
+            yield self.read(slice(start, start + PIECE))
+
     def take(self, indices: npt.NDArray[np.integer], name: str) -> Split:
-        """The images at `indices`, in that order, as a split called `name`."""
+        """The images at `indices`, in that order, as a split called `name`; nothing is read yet that lies in a file."""
+        if self.in_file:
+            return Part(self, indices, name)
         return Split(self.images[indices], self.labels[indices], name, self.class_names)
+
+
+class Part(Split):
+    """Some images of a split that lies in a file: their places are kept, and they are read when they are used.
+
+    Args:
+        whole: Whose images they are.
+        indices: Where in it, in the order of this part, [n].
+        name: What to call it in messages.
+    """
+
+    whole: Split
+    indices: npt.NDArray[np.integer]
+
+    def __init__(self, whole: Split, indices: npt.NDArray[np.integer], name: str) -> None:
+        told = {"whole": whole, "indices": indices, "labels": whole.labels[indices], "name": name}
+        for key, value in {**told, "class_names": whole.class_names}.items():
+            object.__setattr__(self, key, value)  # it is as frozen as any split
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def images(self) -> Images:
+        """All of them, read into memory anew each time."""
+        return self.read(slice(None))
+
+    @property
+    def in_file(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, places: Places) -> Images:
+        """The images at `places`, uint8 [m, 28, 28], read from the file."""
+        images: Images = self.whole.images[self.indices[places]]
+        return images
+
+    def take(self, indices: npt.NDArray[np.integer], name: str) -> Split:
+        """The images at `indices` of this part; nothing is read yet."""
+        return Part(self.whole, self.indices[indices], name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ def stratified_split(split: Split, fraction: float, seed: int) -> tuple[Split, S
         seed: The same seed, the same parts.
 
     Returns:
-        What remains, and what is held out; each in the order of the whole.
+        What remains, and what is held out; each in the order of the whole. Of a split in a file nothing is copied.
 
     Raises:
         DataError: One of the parts would be empty.
@@ -43,8 +43,9 @@ def stratified_indices(labels: Labels, fraction: float, seed: int, *, name: str 
     for label, size in _shares(labels, total):
         members = np.flatnonzero(labels == label)
         held_out.append(generator.permutation(members)[:size])
-    chosen = np.sort(np.concatenate(held_out))
-    return np.setdiff1d(np.arange(count), chosen, assume_unique=True), chosen
+    chosen = np.zeros(count, dtype=bool)
+    chosen[np.concatenate(held_out)] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def _shares(labels: Labels, total: int) -> list[tuple[int, int]]:

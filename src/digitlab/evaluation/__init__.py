@@ -2,7 +2,7 @@
 
 from digitlab.evaluation.calibration import expected_calibration_error, reliability_bins, risk_coverage_curve
 from digitlab.evaluation.comparison import Comparison, compare, compare_probabilities
-from digitlab.evaluation.evaluation import Evaluation, Mistake, evaluate, evaluate_probabilities
+from digitlab.evaluation.evaluation import Evaluation, Mistake, evaluate, evaluate_probabilities, predict_probabilities
 from digitlab.evaluation.intervals import wilson_interval
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "evaluate",
     "evaluate_probabilities",
     "expected_calibration_error",
+    "predict_probabilities",
     "reliability_bins",
     "risk_coverage_curve",
     "wilson_interval",

@@ -9,7 +9,13 @@ from statistics import NormalDist
 import numpy as np
 
 from digitlab.data.split import Labels, Split
-from digitlab.evaluation.evaluation import EPSILON, Probabilities, SupportsPredictProba, check_probabilities
+from digitlab.evaluation.evaluation import (
+    EPSILON,
+    Probabilities,
+    SupportsPredictProba,
+    check_probabilities,
+    predict_probabilities,
+)
 from digitlab.evaluation.intervals import Interval
 
 
@@ -49,9 +55,7 @@ def compare(a: SupportsPredictProba, b: SupportsPredictProba, split: Split) -> C
     Raises:
         ModelError: One of them gives something else than `n` rows of `k` probabilities.
     """
-    probabilities = [classifier.predict_proba(split.images) for classifier in (a, b)]
-    for given in probabilities:
-        check_probabilities(given, len(split), split.num_classes)
+    probabilities = [predict_probabilities(classifier, split) for classifier in (a, b)]
     return compare_probabilities(split.labels, *probabilities)
 
 

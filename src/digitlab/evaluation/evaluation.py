@@ -134,7 +134,20 @@ def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:
     Raises:
         ModelError: The classifier gives something else than `n` rows of `k` probabilities.
     """
-    return evaluate_probabilities(split.labels, classifier.predict_proba(split.images), class_names=split.class_names)
+    return evaluate_probabilities(split.labels, predict_probabilities(classifier, split), class_names=split.class_names)
+
+
+def predict_probabilities(classifier: SupportsPredictProba, split: Split) -> Probabilities:
+    """What a classifier says of a split, [n, k]; the split may be larger than memory.
+
+    Raises:
+        ModelError: It gives something else than `n` rows of `k` probabilities.
+    """
+    given = []
+    for piece in split.pieces():
+        given.append(classifier.predict_proba(piece))
+        check_probabilities(given[-1], len(piece), split.num_classes)
+    return np.concatenate(given)
 
 
 def evaluate_probabilities(

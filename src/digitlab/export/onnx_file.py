@@ -39,7 +39,8 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
 
     Raises:
         ModelError: There is no network, a layer cannot be exported, or a probability differs by more
-            than 1e-5 (1e-2 with `half`) from Keras' on batches of 1, 2, 7 and 1,000 images.
+            than 1e-5 (1e-2 with `half`) from Keras' on batches of 1, 2, 7 and 1,000 images, or than float32
+            rounds where the scores before softmax are larger than 33.
         RunError: The run folder is incomplete, or the file cannot be written.
         UsageError: `path` does not end in ``.onnx``.
 
@@ -51,10 +52,11 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
         raise UsageError(f"{path}: expected a file name that ends in {SUFFIX}", hint=f"name it {path.stem}{SUFFIX}")
     model, own_names = _network(run)
     names = _checked_names(class_names if class_names is not None else own_names, KerasClassifier(model).num_classes)
-    content = onnx_bytes(read_members(model), names, half=half)
+    members = read_members(model)
+    content = onnx_bytes(members, names, half=half)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-        verify(temporary, model, HALF_TOLERANCE if half else TOLERANCE)
+        verify(temporary, model, members, HALF_TOLERANCE if half else TOLERANCE)
     return path
 
 

@@ -8,8 +8,8 @@ from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.model.build import build_mlp
 from digitlab.training.adapter import adapter
-from digitlab.training.compiled_epochs import epoch_order
 from digitlab.training.held_out import one_hot
+from digitlab.training.order import epoch_order
 
 
 def sweep_rates(split: Split, config: TrainConfig, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

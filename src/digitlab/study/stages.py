@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.data import Split
-from digitlab.evaluation import Evaluation, evaluate_probabilities
+from digitlab.evaluation import Evaluation, evaluate_probabilities, predict_probabilities
 from digitlab.runs import RunFolder, atomic_path, write_text
 
 GALLERY = 48
@@ -38,14 +38,14 @@ def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> Non
     for name, split in (("validation", validation), ("test", test)):
         if split is None:
             continue
-        probabilities = classifier.predict_proba(split.images)
+        probabilities = predict_probabilities(classifier, split)
         evaluation = evaluate_probabilities(split.labels, probabilities, class_names=split.class_names)
         evaluations[name] = evaluation
         worst = np.array([m.index for m in evaluation.mistakes[:GALLERY]], dtype=np.int64)
         arrays[f"{name}_labels"] = split.labels
         arrays[f"{name}_probabilities"] = probabilities
         arrays[f"{name}_mistake_indices"] = worst
-        arrays[f"{name}_mistake_images"] = split.images[worst]
+        arrays[f"{name}_mistake_images"] = split.read(worst)
     with atomic_path(folder / "predictions.npz") as temporary:
         np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
     content = {name: e.to_dict() if e else None for name, e in evaluations.items()}

@@ -1,8 +1,9 @@
-"""`CompiledEpochs`: `model.fit` at one compiled program an epoch.
+"""`CompiledEpochs`: `model.fit` at one call of a compiled program an epoch, or a shard of one.
 
 Everything that Keras offers at the granularity of epochs works unchanged: callbacks, KerasTuner,
 TensorBoard, learning-rate schedules. What acts on batches acts once an epoch here: an integer
-``save_freq``, TensorBoard's ``update_freq="batch"`` and ``profile_batch``, `TerminateOnNaN`, Ctrl-C.
+``save_freq``, TensorBoard's ``update_freq="batch"`` and ``profile_batch``, `TerminateOnNaN`, Ctrl-C; once a shard,
+where data larger than memory are trained on in shards.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.config import UNDISTORTED, Distortion
+from digitlab.data.split import Split
 from digitlab.errors import UsageError
 from digitlab.model.backend import keras
 from digitlab.training.adapter import adapter
+from digitlab.training.held_out import one_hot
 from digitlab.training.lesson import Lesson
+from digitlab.training.order import epoch_order
 from digitlab.training.scoring import prepare
+from digitlab.training.shards import Shards
 from digitlab.training.teacher import Teacher
+from digitlab.training.turn import make_turn
 
 
 class CompiledEpochs:
@@ -93,18 +99,60 @@ class CompiledEpochs:
         weights = _combined_weights(y, sample_weight, class_weight)
         arrays = (x, y) if weights is None else (x, y, weights)
         prepare(self.model, arrays)
-        every_epoch = adapter.epochs_of(
-            arrays, lambda epoch: epoch_order(len(x), seed, epoch), initial_epoch, epochs, seed
+        turns = adapter.epochs_of(
+            arrays,
+            lambda epoch: make_turn(epoch_order(len(x), seed, epoch), self.batch_size, seed, epoch),
+            initial_epoch,
+            epochs,
         )
+        scored = None if validation_data is None else adapter.whole_set(validation_data)
+        return self._fit(turns, 1, epochs, initial_epoch, scored, callbacks)
+
+    def fit_shards(
+        self,
+        shards: Shards,
+        *,
+        epochs: int,
+        initial_epoch: int = 0,
+        validation: Split | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> Any:
+        """Train on a set of which no more is in memory than two shards. One shard of all images trains as `fit` does.
+
+        Args:
+            shards: The training set, with the seed, in batches of `batch_size`.
+            epochs: Number of the last epoch, as in `fit`.
+            initial_epoch: Epochs already done.
+            validation: Scored after each epoch, all of it in memory.
+            callbacks: Keras callbacks, called in this order.
+
+        Returns:
+            The `keras.callbacks.History` of these epochs.
+        """
+        prepare(self.model, shards.first_images())
+        turns = adapter.shards_of(shards, initial_epoch, epochs)
+        # Nobody but the adapter keeps these images: read from a file, they would else be in memory twice.
+        scored = None if validation is None else adapter.whole_set((validation.images, one_hot(validation)))
+        return self._fit(turns, len(shards), epochs, initial_epoch, scored, callbacks)
+
+    def _fit(
+        self,
+        turns: Any,
+        turns_an_epoch: int,
+        epochs: int,
+        initial_epoch: int,
+        scored: Any,
+        callbacks: Sequence[Any],
+    ) -> Any:
         listed = keras.callbacks.CallbackList(list(callbacks), add_history=True, model=self.model)
-        listed.set_params({"epochs": epochs, "steps": 1, "verbose": 0})
+        listed.set_params({"epochs": epochs, "steps": turns_an_epoch, "verbose": 0})
         with self._bound():
             return self.model.fit(
-                every_epoch,
-                steps_per_epoch=1,
+                turns,
+                steps_per_epoch=turns_an_epoch,
                 epochs=epochs,
                 initial_epoch=initial_epoch,
-                validation_data=None if validation_data is None else adapter.whole_set(validation_data),
+                validation_data=scored,
                 callbacks=listed,
                 shuffle=False,  # the order is in the data
                 verbose=0,
@@ -127,11 +175,6 @@ class CompiledEpochs:
                 setattr(model, name, value)
             # Keras keeps the last validation set for the next epoch; it is ours, in our form.
             model._eval_epoch_iterator = None
-
-
-def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
-    """The order in which epoch `epoch` sees `count` images: a pure function of its arguments."""
-    return np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
 
 
 def _combined_weights(

@@ -20,14 +20,16 @@ def write_examples(folder: RunFolder, split: Split, config: TrainConfig) -> None
     """Write distorted.npz: one training image, and a hundred forms of the kind that training gives it."""
     index = _most_telling(split, config)
     with atomic_path(folder / "distorted.npz") as temporary:
-        np.savez_compressed(temporary, original=split.images[index], distorted=distort_often(split, index, config))
+        np.savez_compressed(
+            temporary, original=split.read(np.array([index]))[0], distorted=distort_often(split, index, config)
+        )
 
 
 def distort_often(split: Split, index: int, config: TrainConfig, count: int = EXAMPLES) -> Images:
     """`count` forms of one image, uint8 [count, 28, 28]."""
-    images, labels = (np.repeat(array[index : index + 1], count, axis=0) for array in (split.images, one_hot(split)))
+    same = split.take(np.full(count, index), split.name)
     key = np.array([config.seed, 0], dtype=np.int32)
-    changed, _ = Lesson(config.distortions)((images, labels), adapter.uniform_of(key, 0))
+    changed, _ = Lesson(config.distortions)((same.images, one_hot(same)), adapter.uniform_of(key, 0))
     return np.asarray(np.rint(keras.ops.convert_to_numpy(changed)).clip(0, 255), dtype=np.uint8)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.config import TrainConfig
+from digitlab.data.mapped import refuse_larger_than_memory
 from digitlab.data.split import DIGIT_NAMES, Split
 from digitlab.data.splits import stratified_split
 from digitlab.errors import ConfigError, UsageError
@@ -16,6 +17,7 @@ def hold_out(split: Split, config: TrainConfig) -> tuple[Split, Split | None]:
     """The parts to train on and to choose the epoch on; the same for the same split and seed.
 
     Raises:
+        DataError: The images lie in a file, are to be trained on all at once, and are too many for this machine.
         UsageError: The configuration adds the strokes of digits, and the classes are others.
     """
     if config.strokes and split.class_names != DIGIT_NAMES:
@@ -23,6 +25,8 @@ def hold_out(split: Split, config: TrainConfig) -> tuple[Split, Split | None]:
             f"strokes: expected the ten digits, got the classes {', '.join(split.class_names[:3])}, …",
             hint="hooks and bars belong to digits; set strokes = 0",
         )
+    if not config.shard_images:
+        refuse_larger_than_memory(split, hint="train in shards, such as --shard-images 512000")
     if config.validation_fraction == 0:
         return split, None
     return stratified_split(split, config.validation_fraction, config.seed)

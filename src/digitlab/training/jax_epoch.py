@@ -1,7 +1,8 @@
 """The whole-epoch steps on Keras' JAX backend: the one module that names JAX.
 
-An epoch is one call of a Keras ``train_step``. Its data are the whole training set and the epoch's
-order; it loops over Keras' own stateless step, and Keras compiles the whole of it into one program.
+An epoch is one call of a Keras ``train_step``, or one for each of its shards. Its data are the whole training
+set, or the shard, and their order; it loops over Keras' own stateless step, and Keras compiles the whole of it
+into one program.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from digitlab.runs import available_cores
 from digitlab.training.divergence import add_loss, goes_on, smoothed
 from digitlab.training.lesson import Lesson
 from digitlab.training.scoring import EVALUATION_CHUNK, prepare
+from digitlab.training.shards import Shards
+from digitlab.training.turn import Turn
 
 Logs = dict[str, Any]
-Orders = Callable[[int], npt.NDArray[np.int32]]
+Turns = Callable[[int], Turn]
 # A model's variables as Keras' own steps take and give them, a list for each kind.
 State = tuple[list[Any], ...]
 
@@ -52,25 +55,38 @@ def device() -> str:
     return str(jax.devices()[0].device_kind)
 
 
-def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int, seed: int) -> Any:
+def epochs_of(arrays: tuple[Any, ...], turn_of_epoch: Turns, first: int, last: int) -> Any:
     """A `keras.utils.PyDataset` with one element an epoch, of epochs `first` to `last` - 1.
 
     Args:
         arrays: The training set: x [n, ...], y [n, ...] and, if there are any, sample weights [n].
-        order_of_epoch: Epoch number to the int32 [n] order in which to see the images.
+        turn_of_epoch: Epoch number to the order in which to see the images.
         first: Number of the first epoch, from 0.
         last: One more than the number of the last epoch.
-        seed: Goes with the epoch's number into the program, for what is drawn in it.
     """
     whole = _on_device(arrays)
 
     def element(index: int) -> Any:
-        epoch = first + index
-        key = np.array([seed, epoch], dtype=np.int32)
         # Keras refuses an element of more than three; the weights travel beside the labels.
-        return (whole[0], order_of_epoch(epoch), key), whole[1:]
+        return (whole[0], tuple(turn_of_epoch(first + index))), whole[1:]
 
     return _Elements(element, last - first)
+
+
+def shards_of(shards: Shards, first: int, last: int) -> Any:
+    """A `keras.utils.PyDataset` with one element a shard, of epochs `first` to `last` - 1.
+
+    Args:
+        shards: The training set.
+        first: Number of the first epoch, from 0.
+        last: One more than the number of the last epoch.
+    """
+
+    def element(index: int) -> Any:
+        images, labels, turn = shards.read(first * len(shards) + index)
+        return (images, tuple(turn)), (labels,)
+
+    return _Elements(element, (last - first) * len(shards))
 
 
 def whole_set(arrays: tuple[Any, ...]) -> Any:
@@ -99,7 +115,7 @@ def _on_device(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def make_train_step(model: Any, batch_size: int, lesson: Lesson) -> Callable[[State, Any], tuple[Logs, State]]:
-    """A ``train_step`` that trains on one whole epoch.
+    """A ``train_step`` that trains on one whole epoch, or on one shard of it.
 
     The last, smaller batch, if there is one, is one more step behind the loop over whole ones.
 
@@ -112,19 +128,23 @@ def make_train_step(model: Any, batch_size: int, lesson: Lesson) -> Callable[[St
     update = model.train_step
 
     def train_step(state: State, data: Any) -> tuple[Logs, State]:
-        (x, order, key), rest = data
-        arrays = (x, *rest)
-        steps, left_over = divmod(int(order.shape[0]), batch_size)
+        (x, (order, rest, when)), others = data
+        arrays = (x, *others)
+        key, before, batches = when[:2], when[2], when[3]
 
         def one_batch(step: Any, state: State) -> State:
             batch = _take(arrays, jax.lax.dynamic_slice_in_dim(order, step * batch_size, batch_size))
-            _, state = update(state, lesson(batch, uniform_of(key, step)))
+            _, state = update(state, lesson(batch, uniform_of(key, before + step)))
             return state
 
-        state = _repeat(steps, one_batch, state)
-        if left_over:
-            batch = _take(arrays, order[-left_over:])
-            _, state = update(state, lesson(batch, uniform_of(key, steps)))
+        def smaller_batch(state: State) -> State:
+            _, state = update(state, lesson(_take(arrays, rest), uniform_of(key, before + batches)))
+            return state
+
+        if order.shape[0]:  # else a batch would exceed the whole
+            state = jax.lax.fori_loop(0, batches, one_batch, state)
+        if rest.shape[0]:
+            state = jax.lax.cond(when[4] > 0, smaller_batch, lambda state: state, state)
         return _results(model, state), state
 
     return train_step

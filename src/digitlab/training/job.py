@@ -75,7 +75,12 @@ class TrainJob:
 
 
 def refuse_what_jobs_leave_out(config: TrainConfig) -> None:
-    """Raise `ConfigError` where `config` asks for what no job does: a committee, or a teacher."""
+    """Raise `ConfigError` where `config` asks for what no job does: a committee, a teacher, or shards."""
+    if config.shard_images:
+        raise ConfigError(
+            f"expected all images at once, got shards of {config.shard_images}",
+            hint="scan and search on a part of the images; only `digitlab train` goes through shards",
+        )
     if config.members > 1 or config.teacher:
         came = f"{config.members} members" if config.members > 1 else f"the teacher {config.teacher}"
         raise ConfigError(

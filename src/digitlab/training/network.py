@@ -20,6 +20,7 @@ from digitlab.training.compiled_epochs import CompiledEpochs
 from digitlab.training.held_out import one_hot
 from digitlab.training.run import Run
 from digitlab.training.schedule import schedule_of
+from digitlab.training.shards import Shards
 from digitlab.training.teacher import load_teacher
 
 STATE = "checkpoints/state.npz"
@@ -60,20 +61,25 @@ def train_network(
 
     done = checkpoint.epochs_done if checkpoint else 0
     last = done if checkpoint and checkpoint.finished else config.epochs
-    CompiledEpochs(
+    compiled = CompiledEpochs(
         model,
         batch_size=config.batch_size,
         distortion=config.distortions,
         teacher=load_teacher(config, fitted.num_classes),
-    ).fit(
-        fitted.images,
-        one_hot(fitted),
-        epochs=last,
-        initial_epoch=done,
-        seed=config.seed,
-        validation_data=None if validation is None else (validation.images, one_hot(validation)),
-        callbacks=acting,
     )
+    if config.shard_images:
+        shards = Shards(fitted, config.shard_images, batch_size=config.batch_size, seed=config.seed)
+        compiled.fit_shards(shards, epochs=last, initial_epoch=done, validation=validation, callbacks=acting)
+    else:
+        compiled.fit(
+            fitted.images,
+            one_hot(fitted),
+            epochs=last,
+            initial_epoch=done,
+            seed=config.seed,
+            validation_data=None if validation is None else (validation.images, one_hot(validation)),
+            callbacks=acting,
+        )
     kept = best.best_epoch if config.stops_early and best.best_epoch else len(history)
     return Run(model, config, history, kept, _why(config, len(history)), validation, folder.path if folder else None)
 

@@ -1,8 +1,8 @@
 """The whole-epoch steps on Keras' TensorFlow backend: the one module that names TensorFlow.
 
-An epoch is one call of a Keras ``train_step``. Its data are the whole training set and the epoch's
-order; XLA compiles the loop over the batches, with forward pass, backward pass and update, into one
-program, so that nothing of Python, of data adapters or of callbacks runs between two batches.
+An epoch is one call of a Keras ``train_step``, or one for each of its shards. Its data are the whole training
+set, or the shard, and their order; XLA compiles the loop over the batches, with forward pass, backward pass
+and update, into one program, so that nothing of Python, of data adapters or of callbacks runs between two batches.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from digitlab.runs import available_cores
 from digitlab.training.divergence import add_loss, goes_on, smoothed
 from digitlab.training.lesson import Lesson
 from digitlab.training.scoring import EVALUATION_CHUNK, prepare, record, score, unpack
+from digitlab.training.shards import Shards
+from digitlab.training.turn import Turn
 
 Logs = dict[str, Any]
-Orders = Callable[[int], npt.NDArray[np.int32]]
+Turns = Callable[[int], Turn]
 
 # Keras is to compile nothing: the steps compile what is worth it.
 JIT_COMPILE = False
@@ -54,27 +56,48 @@ def device() -> str:
     return str(tf.config.experimental.get_device_details(accelerators[0]).get("device_name", "GPU"))
 
 
-def epochs_of(arrays: tuple[Any, ...], order_of_epoch: Orders, first: int, last: int, seed: int) -> Any:
+def epochs_of(arrays: tuple[Any, ...], turn_of_epoch: Turns, first: int, last: int) -> Any:
     """A `tf.data.Dataset` with one element an epoch, of epochs `first` to `last` - 1.
 
     Args:
         arrays: The training set: x [n, ...], y [n, ...] and, if there are any, sample weights [n].
-        order_of_epoch: Epoch number to the int32 [n] order in which to see the images.
+        turn_of_epoch: Epoch number to the order in which to see the images.
         first: Number of the first epoch, from 0.
         last: One more than the number of the last epoch.
-        seed: Goes with the epoch's number into the program, for what is drawn in it.
     """
-    count = len(arrays[0])
     whole = tuple(tf.constant(array) for array in arrays)
+    shapes = tuple(part.shape for part in turn_of_epoch(first))
 
     def element(epoch: Any) -> Any:
-        order = tf.numpy_function(lambda number: order_of_epoch(int(number)), [epoch], tf.int32)
-        key = tf.stack([tf.constant(seed, tf.int32), tf.cast(epoch, tf.int32)])
+        turn = tf.numpy_function(lambda number: turn_of_epoch(int(number)), [epoch], [tf.int32] * 3)
         # Keras refuses an element of more than three; the weights travel beside the labels.
-        return (whole[0], tf.ensure_shape(order, (count,)), key), whole[1:]
+        return (whole[0], tuple(map(tf.ensure_shape, turn, shapes))), whole[1:]
 
     # Not `from_generator`: the epoch behind it then runs at little more than one core's speed.
     return _plain(tf.data.Dataset.range(first, last).map(element))
+
+
+def shards_of(shards: Shards, first: int, last: int) -> Any:
+    """A `tf.data.Dataset` with one element a shard, of epochs `first` to `last` - 1.
+
+    The next shard is read while one is trained on.
+
+    Args:
+        shards: The training set.
+        first: Number of the first epoch, from 0.
+        last: One more than the number of the last epoch.
+    """
+    images, labels, turn = shards.shapes
+
+    def read(number: int) -> tuple[Any, ...]:
+        arrays = shards.read(int(number))
+        return (*arrays[:2], *arrays[2])
+
+    def element(number: Any) -> Any:
+        x, y, *order = tf.numpy_function(read, [number], [tf.uint8, tf.float32, *[tf.int32] * 3])
+        return (tf.ensure_shape(x, images), tuple(map(tf.ensure_shape, order, turn))), (tf.ensure_shape(y, labels),)
+
+    return _plain(tf.data.Dataset.range(first * len(shards), last * len(shards)).map(element).prefetch(1))
 
 
 def whole_set(arrays: tuple[Any, ...]) -> Any:
@@ -90,7 +113,7 @@ def _plain(dataset: Any) -> Any:
 
 
 def make_train_step(model: Any, batch_size: int, lesson: Lesson) -> Callable[[Any], Logs]:
-    """A ``train_step`` that trains on one whole epoch.
+    """A ``train_step`` that trains on one whole epoch, or on one shard of it.
 
     The loop over whole batches is compiled. The last, smaller batch, if there is one, is an ordinary step
     behind it: compiling its shape too would take longer than it can ever save.
@@ -102,25 +125,28 @@ def make_train_step(model: Any, batch_size: int, lesson: Lesson) -> Callable[[An
     """
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
-    def whole_batches(arrays: tuple[Any, ...], order: Any, key: Any) -> None:
+    def whole_batches(arrays: tuple[Any, ...], order: Any, when: Any) -> None:
+        key, before, batches = when[:2], when[2], when[3]
+
         def one_batch(step: Any) -> Any:
             batch = _take(arrays, tf.slice(order, [step * batch_size], [batch_size]))
-            _update(model, lesson(batch, uniform_of(key, step)))
+            _update(model, lesson(batch, uniform_of(key, before + step)))
             return step + 1
 
-        steps = int(order.shape[0]) // batch_size
-        tf.while_loop(lambda step: step < steps, one_batch, [tf.constant(0)])
+        tf.while_loop(lambda step: step < batches, one_batch, [tf.constant(0)])
 
     def train_step(data: Any) -> Logs:
-        (x, order, key), rest = data
-        arrays = (x, *rest)
-        left_over = int(order.shape[0]) % batch_size
-        whole = int(order.shape[0]) - left_over
-        if whole:
-            whole_batches(arrays, order[:whole], key)
-        if left_over:
-            batch = _take(arrays, order[whole:])
-            _update(model, lesson(batch, uniform_of(key, tf.constant(whole // batch_size))))
+        (x, (order, rest, when)), others = data
+        arrays = (x, *others)
+
+        def smaller_batch() -> Any:
+            _update(model, lesson(_take(arrays, rest), uniform_of(when[:2], when[2] + when[3])))
+            return tf.no_op()
+
+        if order.shape[0]:
+            whole_batches(arrays, order, when)
+        if rest.shape[0]:
+            tf.cond(when[4] > 0, smaller_batch, tf.no_op)
         return dict(model.get_metrics_result())
 
     return train_step
