@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,12 +47,12 @@ def ray_session(
         RunError: No Ray answers at `address`, or none could be started.
         UsageError: The package is not installed.
     """
-    settings = {**_SETTINGS, **(_as_the_cluster_asks() if address else {})}
+    if address is not None:
+        _refuse_silence(address)
+    settings = {**_SETTINGS, **(_as_the_cluster_asks(address) if address else {})}
     os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
     ray = _import_ray()
     here = {} if address else {"num_cpus": cpus, "object_store_memory": object_store_bytes, "include_dashboard": False}
-    if address is not None:
-        _refuse_silence(address)
     # Ray says that its log level was changed before the change takes effect.
     with silenced_stderr():
         failed = _start(ray, address, here)
@@ -62,10 +64,18 @@ def ray_session(
         ray.shutdown()
 
 
-def _as_the_cluster_asks() -> dict[str, str]:
-    """`ray start` asks for a token wherever the user has one, and `ray.init` has one made; a driver must be told."""
-    token = Path.home() / ".ray" / "auth_token"
-    return {"RAY_AUTH_MODE": "token"} if token.is_file() else {}
+def _as_the_cluster_asks(address: str) -> dict[str, str]:
+    """Whether to show the token that the user has: neither a cluster without nor one with takes the other's driver.
+
+    `ray start --head` asks for a token wherever its user had one then, and `ray.init` has one made. A cluster that says
+    that it is well to somebody who shows none asks for none.
+    """
+    if "RAY_AUTH_MODE" in os.environ or not (Path.home() / ".ray" / "auth_token").is_file():
+        return {}
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check"]
+    command += [] if address == "auto" else ["--address", address.removeprefix("ray://")]
+    asked = subprocess.run(command, capture_output=True, env={**os.environ, "RAY_AUTH_MODE": "disabled"}, check=False)  # noqa: S603 - our own words, and no shell
+    return {"RAY_AUTH_MODE": "token" if asked.returncode else "disabled"}
 
 
 def _refuse_silence(address: str) -> None:
@@ -113,7 +123,7 @@ def _refuse(address: str | None, error: Exception) -> RunError:
     asks = "InvalidAuthToken" in str(error)
     return RunError(
         f"expected a Ray cluster at {address}, got: {'it asks for its token' if asks else why}",
-        hint="export RAY_AUTH_MODE=token, with the head's token in ~/.ray/auth_token"
+        hint="put the head's ~/.ray/auth_token there on this machine, and export RAY_AUTH_MODE=token"
         if asks
         else f"start one with `ray start --head`, or ask it: ray status --address {address}",
     )
