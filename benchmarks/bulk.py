@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "digitlab-bulk")
+    parser.add_argument("--note", default="", help="a sentence on the circumstances, such as what else ran meanwhile")
     options = parser.parse_args()
     images = options.folder / f"images-{options.images}"
     make_images(images, options.images)
@@ -158,7 +159,7 @@ def words(options: argparse.Namespace, rounds: list[dict], killed: dict[str, Any
     memory = [one["most_mib"] / 1024 for one in rounds]
     read = (
         f"\nReading {reading['pictures']:,.0f} pictures (amounts on cheques and drawings of single digits, "
-        f"{COPIES} copies of each), from the first part to the last: {reading['local']:.0f} a second in this process, "
+        f"{COPIES} copies of each), from the first\npart to the last: {reading['local']:.0f} a second in this process, "
         f"{reading['ray']:.0f} on Ray with both cores, so that a million take {1e6 / reading['local'] / 3600:.1f} and "
         f"{1e6 / reading['ray'] / 3600:.1f} hours.\n"
         if reading
@@ -178,7 +179,7 @@ a second, at most.
 | plain loop | {costs(plain, options.images)} | |
 
 Throughput, ours to the plain loop's, by round: {spread(ratios)}. Both counted the same labels:
-{"yes" if all(one["same"] for one in rounds) else "NO"}.
+{"yes" if all(one["same"] for one in rounds) else "NO"}. {options.note}
 
 Killed (SIGKILL) in the middle and run again: {killed["kept"]} of {killed["parts"]} parts were kept, {killed["missing"]}
 rows missing, {killed["twice"]} twice.
