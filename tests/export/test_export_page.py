@@ -1,16 +1,16 @@
 """A network as one HTML file, in a real browser: it answers as digitlab does, and asks nobody."""
 
 import base64
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hand import drawing
 from PIL import Image, ImageDraw
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import digitlab
+from browser import chromium, in_a_browser
 from digitlab.classifier import load_classifier
 from digitlab.config import TrainConfig
 from digitlab.errors import ModelError, UsageError
@@ -20,8 +20,6 @@ from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from drawing import placed
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-in_a_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here (apt-get install chromium)")
 MOST_BYTES = 2_000_000
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 28, 28), dtype=np.uint8)
 layers = keras.layers
@@ -61,11 +59,8 @@ ASK_ELSEWHERE = """() => new Promise((resolve) => {
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        # Without Chromium's own sandbox, which needs rights that containers do not give; it sees this page alone.
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

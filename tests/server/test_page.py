@@ -1,32 +1,25 @@
 """The page in a real browser: drawn by pointer and by keyboard, fed a picture, and open to everybody."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from browser import chromium, in_a_browser
 from drawing import placed
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium here (apt-get install chromium)"),
-]
+pytestmark = [pytest.mark.slow, in_a_browser]
 SCREENSHOTS = os.environ.get("DIGITLAB_SCREENSHOTS")
 SIZES = {"desk": (1280, 900), "phone": (390, 844), "projector": (1920, 1080)}
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        # Without Chromium's own sandbox, which needs rights that containers do not give; it sees this page alone.
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

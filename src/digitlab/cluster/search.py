@@ -17,7 +17,7 @@ from digitlab.training.held_out import train_data
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.curves import write_curves
 from digitlab.tuning.draw import draw_configurations
-from digitlab.tuning.finalists import choose, train_finalists
+from digitlab.tuning.finalists import choose
 from digitlab.tuning.identity import claim_search
 from digitlab.tuning.kerastuner import keras_tuner
 from digitlab.tuning.plan import Plan
@@ -25,7 +25,7 @@ from digitlab.tuning.progress import Progress, Reporter
 from digitlab.tuning.result import SearchResult, TrialRecord, write_trials
 from digitlab.tuning.schedule import TrialKey, trial_seed
 from digitlab.tuning.space import SearchSpace
-from digitlab.tuning.tune import best_configurations
+from digitlab.tuning.tune import finalists_of
 
 Configurations = dict[TrialKey, TrainConfig]
 
@@ -64,29 +64,24 @@ def search_on_ray(
     reporter = Reporter(progress, plan.epochs)
     networks = draw_networks(plan, space, config)
     with ray_session(address, cpus=cpus or available_cores()) as ray:
-        data = ray.put(train_data(split, config.base))
         # What needs the package is imported when it is known to be there.
         from digitlab.cluster.jobs import do_on_ray
         from digitlab.cluster.trainable import Work
         from digitlab.cluster.trials import run_trials
 
+        data = ray.put(train_data(split, config.base))
         work = Work(files.folder, plan, config.base.seed, split.num_classes)
         asked = run_trials(work, networks, config, data, reporter)
         trials = [trial for trial in read_trials(files, plan, networks, config) if _key(trial) in asked]
         _refuse_if_all_failed(trials)
         write_trials(trials, folder / "trials.csv")
         write_curves(trials, folder / "tensorboard")
-        finalists = train_finalists(
-            lambda jobs: do_on_ray(jobs, data),
-            [(trial.config, trial.score or 0.0) for trial in best_configurations(trials, config.finalists)],
-            [config.base.seed + i for i in range(config.finalist_seeds)],
-            split.num_classes,
-            folder / "finalists",
-            reporter.finalists_done,
+        finalists = finalists_of(
+            trials, config, split.num_classes, lambda jobs: do_on_ray(jobs, data), folder, reporter
         )
     files.sweep()
     return SearchResult(
-        plan=as_it_went(plan, [_key(trial) for trial in trials]),
+        plan=as_it_went(plan, asked),
         trials=tuple(trials),
         choice=choose(finalists),
         finalists=tuple(finalists),

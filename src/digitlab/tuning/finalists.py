@@ -23,6 +23,8 @@ from digitlab.runs import write_text
 from digitlab.training.job import Row, TrainJob
 from digitlab.training.schedule import schedule_of
 
+# Does jobs, in any order, and tells of each, such as `Lanes.do`.
+Doer = Callable[[Sequence[TrainJob]], Iterator[Progressed | Ended]]
 SEARCHED = ("hidden_units", "learning_rate", "batch_size", "dropout", "distortion", "weight_decay")
 
 
@@ -139,7 +141,7 @@ def _welch(a: Sequence[float], b: Sequence[float], difference: float) -> tuple[f
 
 
 def train_finalists(
-    do: Callable[[Sequence[TrainJob]], Iterator[Progressed | Ended]],
+    do: Doer,
     candidates: Sequence[tuple[TrainConfig, float]],
     seeds: Sequence[int],
     num_classes: int,
@@ -149,7 +151,7 @@ def train_finalists(
     """Train every candidate with every seed; what an earlier process had finished in `folder` is read.
 
     Args:
-        do: Does jobs and tells of each, such as `Lanes.do`.
+        do: Does the training.
         candidates: Configurations with their search scores, the best first.
         seeds: One training each.
         num_classes: Units of the softmax layer.

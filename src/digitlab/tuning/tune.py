@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from digitlab.runs import available_cores
 from digitlab.training.held_out import train_data
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.curves import write_curves
-from digitlab.tuning.finalists import choose, train_finalists
+from digitlab.tuning.finalists import Doer, Finalist, choose, train_finalists
 from digitlab.tuning.hyperband import Hyperband
 from digitlab.tuning.hypermodel import MLPHyperModel
 from digitlab.tuning.kerastuner import TrialStatus
@@ -56,14 +56,7 @@ def search_in(
     trials = read_trials(tuner)
     write_trials(trials, folder / "trials.csv")
     write_curves(trials, folder / "tensorboard")
-    finalists = train_finalists(
-        pool.do,
-        [(trial.config, trial.score or 0.0) for trial in best_configurations(trials, config.finalists)],
-        [config.base.seed + i for i in range(config.finalist_seeds)],
-        split.num_classes,
-        folder / "finalists",
-        reporter.finalists_done,
-    )
+    finalists = finalists_of(trials, config, split.num_classes, pool.do, folder, reporter)
     return SearchResult(
         plan=tuner.plan,
         trials=tuple(trials),
@@ -71,6 +64,25 @@ def search_in(
         finalists=tuple(finalists),
         path=folder if keep else None,
         duration_s=time.perf_counter() - started,
+    )
+
+
+def finalists_of(
+    trials: Sequence[TrialRecord],
+    config: SearchConfig,
+    num_classes: int,
+    do: Doer,
+    folder: Path,
+    reporter: Reporter,
+) -> list[Finalist]:
+    """The best configurations of a search, trained again, in the run's folder; see `train_finalists`."""
+    return train_finalists(
+        do,
+        [(trial.config, trial.score or 0.0) for trial in best_configurations(trials, config.finalists)],
+        [config.base.seed + i for i in range(config.finalist_seeds)],
+        num_classes,
+        folder / "finalists",
+        reporter.finalists_done,
     )
 
 
@@ -105,7 +117,7 @@ def read_trials(tuner: Hyperband) -> list[TrialRecord]:
     return [_read_trial(tuner, trial_id, key) for trial_id, key in keys if key in tuner.oracle.schedule.scores]
 
 
-def best_configurations(trials: list[TrialRecord], count: int) -> list[TrialRecord]:
+def best_configurations(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
     """The best trials of `count` different configurations, ties to the earlier trial of the plan."""
     best: dict[TrainConfig, TrialRecord] = {}
     for trial in sorted(trials, key=lambda t: -(t.score if t.score is not None else -1.0)):
