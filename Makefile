@@ -18,7 +18,7 @@ run: $(VENV)/.ready-train ## the main job: the whole study on MNIST, from learni
 
 .PHONY: test
 test: lint wheel browser ## everything that must hold: lint, types, layers, wheel, tests
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.ready-test ## style, types and layers
