@@ -45,3 +45,10 @@ def test_where_the_scores_are_not_known_nothing_is_allowed_for_them():
     chain.dense(np.ones((784, 2)), np.zeros(2))
     chain.activate("Sigmoid")
     assert rounding_error([chain], probe_images(3)) == 0
+
+
+def test_nothing_is_allowed_for_scores_below_three_hundred():
+    chain = Chain()
+    chain.dense(np.tile([1.0, -1.4], (784, 1)) / 784, np.zeros(2))
+    chain.activate("Softmax")
+    assert rounding_error([chain], np.full((1, 28, 28), 200, np.uint8)) == 0  # scores of 200 and -280

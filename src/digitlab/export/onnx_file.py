@@ -40,7 +40,7 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
     Raises:
         ModelError: There is no network, a layer cannot be exported, or a probability differs by more
             than 1e-5 (1e-2 with `half`) from Keras' on batches of 1, 2, 7 and 1,000 images, or than float32
-            rounds where the scores before softmax are larger than 33.
+            rounds where the scores before softmax reach 300.
         RunError: The run folder is incomplete, or the file cannot be written.
         UsageError: `path` does not end in ``.onnx``.
 

@@ -13,16 +13,19 @@ from digitlab.export.chain import Activation, Chain, Dense
 # scores went up to 1,200. Two libraries round each in its own way, and a probability p moves by p (1 - p) as much as
 # its score, a quarter at most.
 ROUNDING = 2 * 6e-7 / 4
+# Below such a score nothing is allowed for: there networks were found well within the tolerance as it is.
+LARGE = 300
 
 
 def rounding_error(members: Sequence[Chain], images: Images) -> float:
-    """How far apart two float32 libraries may put a probability; 0 where the scores are not known.
+    """How far apart two float32 libraries may put a probability; 0 where scores are below `LARGE` or not known.
 
     Args:
         members: The networks whose probabilities are averaged.
         images: uint8 [n, 28, 28], what they are asked about.
     """
-    return ROUNDING * max(_largest_score(chain, images) for chain in members)
+    largest = max(_largest_score(chain, images) for chain in members)
+    return ROUNDING * largest if largest >= LARGE else 0.0
 
 
 def _largest_score(chain: Chain, images: Images) -> float:
