@@ -10,11 +10,12 @@ lock() {
         --no-header --no-annotate --output-file "requirements/$output.txt" "$@"
 }
 upgrade=${1:-}
-lock base $upgrade pyproject.toml
-lock serve $upgrade pyproject.toml --extra serve
-lock train $upgrade pyproject.toml --extra train
-lock ray $upgrade pyproject.toml --extra train --extra ray
+# One resolution for all: the tests' file has every extra, and each other file takes its versions from there.
 lock test $upgrade pyproject.toml --extra train --extra jax --extra serve --extra ray --extra dev
+lock base --constraint requirements/test.txt pyproject.toml
+lock serve --constraint requirements/test.txt pyproject.toml --extra serve
+lock train --constraint requirements/test.txt pyproject.toml --extra train
+lock ray --constraint requirements/test.txt pyproject.toml --extra train --extra ray
 printf "%s\n" hatchling editables | lock build $upgrade --constraint requirements/test.txt -
 printf "%s\n" jax filelock fsspec networkx sympy jinja2 | lock bench $upgrade --constraint requirements/test.txt -
 # PyTorch is pinned by hand in bench-torch.txt: its CPU build lies outside the package index.
