@@ -32,10 +32,12 @@ def test_a_file_pins_no_other_version_than_the_tests_run_with(name):
     assert other == {}
 
 
+REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+==.+(\n    --hash=sha256:[0-9a-f]{64}( \\)?)+")
+
+
 def test_every_pin_carries_hashes_and_no_file_names_an_address():
     for path in FOLDER.glob("*.txt"):
-        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"(?m)^#.*\n", "", path.read_text(encoding="utf-8")).rstrip()
         assert "://" not in text, path.name
-        packages = re.findall(r"^[A-Za-z0-9._-]+==", text, re.MULTILINE)
-        blocks = re.findall(r"^[A-Za-z0-9._-]+==.*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n?)+", text, re.MULTILINE)
-        assert len(packages) == len(blocks) > 0, path.name
+        for requirement in re.split(r"\n(?=\S)", text):
+            assert REQUIREMENT.fullmatch(requirement), path.name
