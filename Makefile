@@ -51,6 +51,11 @@ browser:
 	            && timeout 300 apt-get install -y -q chromium >/dev/null 2>&1; }; }; } \
 	    || echo "no Chromium here, and none could be installed: the tests of the page will be skipped"
 
+MINUTES ?= 10
+.PHONY: fuzz
+fuzz: $(VENV)/.ready-test ## give every reader of files and requests mutated inputs (MINUTES=10)
+	PYTHONPATH=tests/report $(BIN)/python tools/fuzz --minutes $(MINUTES) $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.ready-bench ## measure against the peers and write benchmarks/RESULTS.md (long; leave the machine alone)
 	$(BIN)/python benchmarks/train.py $(ARGS)
