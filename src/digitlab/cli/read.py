@@ -105,7 +105,7 @@ def _read_into(
 
 def _sources(given: list[str]) -> Iterator[str]:
     """The files that are meant, those of folders in order."""
-    from digitlab.data.image_folder import SUFFIXES
+    from digitlab.imaging.formats import SUFFIXES
 
     for name in given:
         path = Path(name)

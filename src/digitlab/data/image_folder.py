@@ -8,8 +8,7 @@ import numpy as np
 
 from digitlab.data.split import IMAGE_SIDE, MAX_CLASSES, Images, Labels
 from digitlab.errors import DataError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
+from digitlab.imaging.formats import SUFFIXES
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -23,7 +22,7 @@ def read_image_folder(folder: Path, class_names: tuple[str, ...]) -> tuple[Image
     """Pictures and labels of `folder`, whose class folders are called by `class_names`.
 
     Raises:
-        DataError: Too many classes, a picture of another size, or one that cannot be read.
+        DataError: Too many classes, a picture of another size, or one that cannot be read (a `PictureError`).
     """
     if not 2 <= len(class_names) <= MAX_CLASSES:
         raise DataError(
@@ -48,18 +47,12 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _read_picture(path: Path) -> Images:
-    from PIL import Image, UnidentifiedImageError
+    from digitlab.imaging.decode import open_image
 
-    try:
-        with Image.open(path) as picture:
-            size = picture.size
-            if size == (IMAGE_SIDE, IMAGE_SIDE):  # known before anything is decoded
-                return np.asarray(picture.convert("L"), dtype=np.uint8)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise DataError(
-            f"{path}: expected a picture, got one that cannot be read: {error}",
-            hint="replace or remove the file",
-        ) from error
+    with open_image(path) as opened:
+        size = opened.image.size
+        if size == (IMAGE_SIDE, IMAGE_SIDE):  # known before anything is decoded
+            return np.asarray(opened.image.convert("L"), dtype=np.uint8)
     raise DataError(
         f"{path}: expected a picture of 28x28 pixels, got {size[0]}x{size[1]}",
         hint="digitlab's networks read 28x28 images; resize them first",
