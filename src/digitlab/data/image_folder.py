@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from digitlab.data.split import IMAGE_SIDE, MAX_CLASSES, Images, Labels
-from digitlab.errors import DataError
+from digitlab.errors import DataError, PictureError
 from digitlab.imaging.formats import SUFFIXES
 
 
@@ -22,7 +22,7 @@ def read_image_folder(folder: Path, class_names: tuple[str, ...]) -> tuple[Image
     """Pictures and labels of `folder`, whose class folders are called by `class_names`.
 
     Raises:
-        DataError: Too many classes, a picture of another size, or one that cannot be read (a `PictureError`).
+        DataError: Too many classes, a picture of another size, or one that cannot be read.
     """
     if not 2 <= len(class_names) <= MAX_CLASSES:
         raise DataError(
@@ -47,12 +47,19 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _read_picture(path: Path) -> Images:
-    from digitlab.imaging.decode import open_image
+    from digitlab.imaging.decode import open_image, picture_name
 
-    with open_image(path) as opened:
-        size = opened.image.size
-        if size == (IMAGE_SIDE, IMAGE_SIDE):  # known before anything is decoded
-            return np.asarray(opened.image.convert("L"), dtype=np.uint8)
+    try:
+        with open_image(path) as opened:
+            size = opened.image.size
+            if size == (IMAGE_SIDE, IMAGE_SIDE):  # known before anything is decoded
+                return np.asarray(opened.image.convert("L"), dtype=np.uint8)
+    except PictureError as error:
+        name = picture_name(path)
+        raise DataError(
+            f"{name}: expected a picture, got one that cannot be read: {error.message.removeprefix(f'{name}: ')}",
+            hint="replace or remove the file",
+        ) from error
     raise DataError(
         f"{path}: expected a picture of 28x28 pixels, got {size[0]}x{size[1]}",
         hint="digitlab's networks read 28x28 images; resize them first",
