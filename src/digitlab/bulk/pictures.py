@@ -8,8 +8,8 @@ from pathlib import Path
 
 from digitlab.bulk.place import place
 from digitlab.bulk.reading import reading
-from digitlab.data.image_folder import SUFFIXES
 from digitlab.errors import UsageError
+from digitlab.imaging.formats import SUFFIXES
 
 
 @dataclass(frozen=True, order=True)

@@ -20,6 +20,7 @@ from digitlab.bulk.reading import reading
 from digitlab.classifier import Classifier
 from digitlab.classifier.load import read_network
 from digitlab.errors import DataError, DigitlabError, RunError
+from digitlab.imaging.decode import MOST_BYTES
 from digitlab.runs.version import VERSION
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _content(picture: PictureFile) -> str | bytes:
             )
         return str(where.path)
     with reading(picture.name), where.open() as stream:
-        return stream.read()
+        return stream.read(MOST_BYTES + 1)  # a longer file is refused
 
 
 def _failed(picture: PictureFile, why: str) -> dict[str, Any]:

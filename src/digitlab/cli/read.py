@@ -105,11 +105,11 @@ def _read_into(
 
 def _sources(given: list[str]) -> Iterator[str]:
     """The files that are meant, those of folders in order."""
-    from digitlab.data.image_folder import SUFFIXES
+    from digitlab.imaging.formats import SUFFIXES
 
     for name in given:
         path = Path(name)
-        if name == STANDARD_INPUT or not path.is_dir():
+        if name == STANDARD_INPUT or not _is_folder(path):
             yield name
             continue
         try:
@@ -123,11 +123,25 @@ def _sources(given: list[str]) -> Iterator[str]:
         yield from map(str, inside)
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, or a folder that may not be looked into: reading it says which
+        return False
+
+
+def _standard_input() -> bytes:
+    """All of it, or one byte more than a picture may have."""
+    from digitlab.imaging.decode import MOST_BYTES
+
+    return sys.stdin.buffer.read(MOST_BYTES + 1)
+
+
 def _targets(annotate: Path | None, sources: list[str]) -> list[Path | None]:
     """Where each annotated picture goes: none, one file, or files of their own in a folder."""
     if annotate is None:
         return [None] * len(sources)
-    if annotate.suffix and not annotate.is_dir():
+    if annotate.suffix and not _is_folder(annotate):
         if len(sources) > 1:
             raise UsageError(
                 f"--annotate: expected a folder for {len(sources)} pictures, got {annotate}", hint="name a folder"
@@ -146,7 +160,7 @@ def _read(source: str, classifier: Classifier, threshold: float, target: Path | 
     """What ``--json`` says of one picture; an error is told and the others are read all the same."""
     from digitlab.reading import annotate, read_number
 
-    picture: Any = sys.stdin.buffer.read() if source == STANDARD_INPUT else source
+    picture: Any = _standard_input() if source == STANDARD_INPUT else source
     try:
         lines = read_number(picture, classifier, threshold=threshold)
         if target is not None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from digitlab.data.split import IMAGE_SIDE, MAX_CLASSES, Images, Labels
-from digitlab.errors import DataError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
+from digitlab.errors import DataError, PictureError
+from digitlab.imaging.formats import SUFFIXES
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -48,16 +47,17 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _read_picture(path: Path) -> Images:
-    from PIL import Image, UnidentifiedImageError
+    from digitlab.imaging.decode import open_image, picture_name
 
     try:
-        with Image.open(path) as picture:
-            size = picture.size
+        with open_image(path) as opened:
+            size = opened.image.size
             if size == (IMAGE_SIDE, IMAGE_SIDE):  # known before anything is decoded
-                return np.asarray(picture.convert("L"), dtype=np.uint8)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+                return np.asarray(opened.image.convert("L"), dtype=np.uint8)
+    except PictureError as error:
+        name = picture_name(path)
         raise DataError(
-            f"{path}: expected a picture, got one that cannot be read: {error}",
+            f"{name}: expected a picture, got one that cannot be read: {error.message.removeprefix(f'{name}: ')}",
             hint="replace or remove the file",
         ) from error
     raise DataError(

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.errors import DataError
+from digitlab.imaging.mnist import IMAGE_SIDE as IMAGE_SIDE
 
-IMAGE_SIDE = 28
 MAX_CLASSES = 100
 
 Images = npt.NDArray[np.uint8]

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from digitlab.data.split import IMAGE_SIDE
 from digitlab.imaging.blobs import keep_digit
 from digitlab.imaging.ink import FLAT_SIDE, Grey, Ink, find_ink
+from digitlab.imaging.mnist import IMAGE_SIDE
 
 Framed = npt.NDArray[np.uint8]
 

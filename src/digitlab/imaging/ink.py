@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from digitlab.imaging.morphology import closed, opened
+
 Ink = npt.NDArray[np.float32]
 Grey = npt.NDArray[np.uint8]
 
@@ -64,9 +66,8 @@ def _is_dark_on_bright(values: Ink, stroke: float) -> bool:
     shade = (float(np.sort(border)[len(border) // 2]) - low) / max(high - low, 1)
     if not SURELY_DARK <= shade <= SURELY_BRIGHT:
         return bool(shade > SURELY_BRIGHT)
-    wide = _ellipse(stroke)
-    darker = _percentile(cv2.morphologyEx(values, cv2.MORPH_CLOSE, wide) - values, 99)
-    brighter = _percentile(values - cv2.morphologyEx(values, cv2.MORPH_OPEN, wide), 99)
+    darker = _percentile(closed(values, _odd(stroke)) - values, 99)
+    brighter = _percentile(values - opened(values, _odd(stroke)), 99)
     return bool(darker >= brighter / BRIGHTER)
 
 
@@ -100,5 +101,8 @@ def _softly_cut(raised: Ink) -> Ink:
 
 
 def _ellipse(side: float) -> npt.NDArray[np.uint8]:
-    odd = max(3, round(side)) | 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (odd, odd)), dtype=np.uint8)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_odd(side), _odd(side))), dtype=np.uint8)
+
+
+def _odd(side: float) -> int:
+    return max(3, round(side)) | 1

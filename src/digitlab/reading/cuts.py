@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -40,9 +42,12 @@ def _lowest(measure: npt.NDArray[np.int_], height: float, apart: int, most: int,
     profile = np.asarray(smooth)[0]
     candidates = [x for x in range(apart, len(profile) - apart) if profile[x] <= lowest[x] + 1e-6]
     chosen: list[int] = []
+    ordered = sorted(taken)
     for x in sorted(candidates, key=lambda x: float(profile[x])):
-        if all(abs(x - other) >= apart for other in (*taken, *chosen)):
+        place = bisect(ordered, x)
+        if all(abs(x - other) >= apart for other in ordered[max(0, place - 1) : place + 1]):
             chosen.append(x)
+            ordered.insert(place, x)
         if len(chosen) >= most:
             break
     return chosen

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from digitlab.classifier import Classifier
+from digitlab.imaging.decode import picture_name
 from digitlab.imaging.frame import frame_picture
 from digitlab.imaging.picture import open_picture
 from digitlab.reading.judge import THRESHOLD, Judge
 from digitlab.reading.reading import Reading
+from digitlab.reading.reading_errors import reading_picture
 
 
 def read_digit(picture: Any, classifier: Classifier | None = None, *, threshold: float = THRESHOLD) -> Reading:
@@ -27,4 +29,6 @@ def read_digit(picture: Any, classifier: Classifier | None = None, *, threshold:
     """
     opened = open_picture(picture)
     box = (0, 0, opened.width, opened.height)
-    return Judge(classifier, threshold).read([frame_picture(opened.grey)], [box])[0]
+    with reading_picture(picture_name(picture)):
+        framed = frame_picture(opened.grey)
+    return Judge(classifier, threshold).read([framed], [box])[0]

@@ -13,15 +13,18 @@ import cv2
 import numpy as np
 
 from digitlab.classifier import Classifier
+from digitlab.imaging.decode import picture_name
 from digitlab.imaging.frame import frame_ink
 from digitlab.imaging.ink import Grey, find_ink
 from digitlab.imaging.lines import without_lines, without_sides
 from digitlab.imaging.picture import open_picture
 from digitlab.reading.judge import THRESHOLD, Judge
 from digitlab.reading.reading import Box, Line
+from digitlab.reading.reading_errors import reading_picture
 from digitlab.reading.rows import Row, find_rows
 from digitlab.reading.segments import Segment, find_segments
 from digitlab.reading.slant import Slant, upright
+from digitlab.reading.work import Work
 
 # The longer side of a picture of numbers, and the least of its shorter one, as it is looked at.
 MOST_SIDE, LEAST_SIDE = 1200, 64
@@ -46,14 +49,19 @@ def read_number(picture: Any, classifier: Classifier | None = None, *, threshold
         The rows, top to bottom, each left to right; none where the picture is blank.
 
     Raises:
-        PictureError: The picture cannot be read.
+        PictureError: The picture cannot be read, or has more digits than are read in about 2 s (some 2,000).
     """
     opened = open_picture(picture)
-    scaled = _to_work_size(opened.grey)
-    scale = scaled.shape[1] / opened.width
     judge = Judge(classifier, threshold)
-    ink, slant = upright(without_sides(without_lines(find_ink(scaled, crowded=True))))
-    lines = [_read_row(row, judge, slant, scale) for row in find_rows(ink)]
+    name = picture_name(picture)
+    with reading_picture(name):
+        scaled = _to_work_size(opened.grey)
+        scale = scaled.shape[1] / opened.width
+        ink, slant = upright(without_sides(without_lines(find_ink(scaled, crowded=True))))
+        # All rows are cut before the first is judged, so that too many digits are refused at once.
+        work = Work(name)
+        found = [(row, *find_segments(row, work)) for row in find_rows(ink, work)]
+        lines = [_read_row(*one, judge, slant, scale) for one in found]
     return [line for line in lines if line.digits]
 
 
@@ -67,8 +75,7 @@ def _to_work_size(grey: Grey) -> Grey:
     return np.asarray(cv2.resize(grey, size, interpolation=method), dtype=np.uint8)
 
 
-def _read_row(row: Row, judge: Judge, slant: Slant, scale: float) -> Line:
-    segments, parts = find_segments(row)
+def _read_row(row: Row, segments: list[Segment], parts: int, judge: Judge, slant: Slant, scale: float) -> Line:
     if not segments:
         return Line(())
     framed = [frame_ink(slant.halfway_back(segment.piece.ink)) for segment in segments]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from digitlab.imaging.ink import Ink
+from digitlab.reading.work import Work
 
 # From so much ink on, a pixel belongs to a piece; a piece has at least so many such pixels.
 INKED, LEAST_PIXELS = 0.25, 4
@@ -50,15 +52,18 @@ class Piece:
         """One more than the last row."""
         return self.y + self.height
 
-    @property
+    @cached_property
     def mass(self) -> float:
         """The sum of its ink."""
         return float(self.ink.sum())
 
 
-def find_pieces(ink: Ink) -> list[Piece]:
-    """The connected pieces of a picture's ink."""
+def find_pieces(ink: Ink, work: Work | None = None) -> list[Piece]:
+    """The connected pieces of a picture's ink; `work` counts them, where it is given, before they are made."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
+    if work is not None:
+        kept = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= LEAST_PIXELS].astype(np.int64)
+        work.add_pieces(len(kept), int(kept[:, cv2.CC_STAT_WIDTH] @ kept[:, cv2.CC_STAT_HEIGHT]))
     pieces = []
     for label, (x, y, width, height, pixels) in zip(range(1, count), stats[1:].tolist(), strict=True):
         if pixels >= LEAST_PIXELS:

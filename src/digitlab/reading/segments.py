@@ -9,6 +9,7 @@ from itertools import pairwise
 from digitlab.reading.cuts import find_cuts
 from digitlab.reading.pieces import Piece, columns, join
 from digitlab.reading.rows import Row
+from digitlab.reading.work import Work
 
 # So many of the parts between two cuts make a digit at most, of so many pieces.
 MOST_PARTS, MOST_PIECES = 8, 2
@@ -34,9 +35,9 @@ class _Part:
     last: int
 
 
-def find_segments(row: Row) -> tuple[list[Segment], int]:
-    """The segments in the order of their ends, and how many parts the row has."""
-    parts = list(_parts(row))
+def find_segments(row: Row, work: Work | None = None) -> tuple[list[Segment], int]:
+    """The segments in the order of their ends, and how many parts the row has; `work` counts them, where given."""
+    parts = list(_parts(row, work))
     found = []
     for first in range(len(parts)):
         for last in range(first + 1, min(len(parts), first + MOST_PARTS) + 1):
@@ -47,13 +48,17 @@ def find_segments(row: Row) -> tuple[list[Segment], int]:
                 joined = join(pieces)
                 if joined.width > WIDEST * row.height:
                     break
+                if work is not None:
+                    work.add_segment(joined.ink.size)
                 found.append(Segment(first, last, joined))
     return sorted(found, key=lambda segment: (segment.last, segment.first)), len(parts)
 
 
-def _parts(row: Row) -> Iterator[_Part]:
+def _parts(row: Row, work: Work | None) -> Iterator[_Part]:
     for number, piece in enumerate(row.pieces):
         edges = [0, *find_cuts(piece, row.height), piece.width]
+        if work is not None:
+            work.add_parts(len(edges) - 1)
         for first, last in pairwise(edges):
             yield _Part(number, first, last)
 

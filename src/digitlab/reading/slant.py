@@ -49,6 +49,8 @@ def upright(ink: Ink) -> tuple[Ink, Slant]:
     After Vinciarelli, Luettin 2001 (Pattern Recognition Letters 22: 1043-1050), who take the share of full columns.
     """
     smaller = min(1.0, ENOUGH_SIDE / max(ink.shape))
+    if round(min(ink.shape) * smaller) < 1:  # so thin that nothing would be left
+        smaller = 1 / min(ink.shape)
     small: Ink = np.asarray(cv2.resize(ink, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA), np.float32)
     y, x = np.nonzero(small > INKED)
     weights = small[y, x]

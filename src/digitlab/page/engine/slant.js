@@ -9,7 +9,8 @@ const slantOf = (columnsARow, height) => ({ columns: columnsARow, offset: Math.m
 
 // The ink set upright, and the shear that did it: the one whose columns differ most in their ink.
 export function upright(ink) {
-  const smaller = Math.min(1, ENOUGH_SIDE / Math.max(ink.width, ink.height));
+  let smaller = Math.min(1, ENOUGH_SIDE / Math.max(ink.width, ink.height));
+  if (rint(Math.min(ink.width, ink.height) * smaller) < 1) smaller = 1 / Math.min(ink.width, ink.height);
   const [width, height] = [ink.width, ink.height].map((length) => rint(length * smaller));
   const places = inkedPlaces(resize(ink, width, height, AREA, 1 / smaller));
   let best = 0, most = -Infinity;
