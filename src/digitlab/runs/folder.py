@@ -6,19 +6,36 @@ import contextlib
 import csv
 import io
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from digitlab.errors import RunError
-from digitlab.runs.atomic import remove_unfinished, write_text
+from digitlab.runs.atomic import write_text
+from digitlab.runs.checks import CheckError, cell, epoch, finite, reading, seconds, share
+from digitlab.runs.csv_file import read_rows
+from digitlab.runs.json_file import read_json
+from digitlab.runs.layout import LOCK, RECORD, RUN, Layout
+from digitlab.runs.own_files import refuse_links, remove_unfinished
+from digitlab.runs.record_checks import check_record
+from digitlab.runs.regular_file import NotRegularError, open_lock_file
 
-FORMAT = 1
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "duration_s")
-
-REQUIRED = {"config", "dataset", "stages", "status", "name", "versions", "machine"}
+_ALWAYS, _HELD_OUT = ("epoch", "loss", "accuracy", "learning_rate", "duration_s"), ("val_loss", "val_accuracy")
+# A training that diverges ends with losses that are not numbers.
+_CELLS: dict[str, Callable[[str], float]] = {
+    "epoch": cell(epoch),
+    "loss": cell(finite, any_number=True),
+    "accuracy": cell(share),
+    "val_loss": cell(finite, any_number=True),
+    "val_accuracy": cell(share),
+    "learning_rate": cell(finite),
+    "duration_s": cell(seconds),
+}
+_DAMAGED = "the file is damaged; restore it, or train again into a new folder"
 
 Row = dict[str, float]
 
@@ -39,36 +56,27 @@ class RunFolder:
     @property
     def record_path(self) -> Path:
         """``run.json``."""
-        return self / "run.json"
+        return self / RECORD
 
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return self.record_path.exists()
+        return os.path.lexists(self.record_path)
 
     def read_record(self) -> dict[str, Any]:
-        """run.json as a dictionary.
+        """run.json as a dictionary, every value that digitlab uses checked for its type and range.
 
         Raises:
             RunError: There is none, or it is not what digitlab writes.
         """
-        try:
-            record = json.loads(self.record_path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise RunError(
-                f"{self.path}: expected a run folder, found no run.json in it",
-                hint="name a folder that `digitlab train` made, such as runs/NAME",
-            ) from error
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.record_path}: expected a run's record, got: {error}",
-                hint="the file is damaged; restore it, or train again into a new folder",
-            ) from error
-        if not isinstance(record, dict) or record.get("format") != FORMAT or not set(record) >= REQUIRED:
-            raise RunError(
-                f"{self.record_path}: expected a record of format {FORMAT}",
-                hint="it was written by another version of digitlab, or by something else",
-            )
-        return record
+        with reading(self.record_path, _DAMAGED, "a run's record"):
+            try:
+                value = read_json(self.record_path)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise RunError(
+                    f"{self.path}: expected a run folder, found no {RECORD} in it",
+                    hint="name a folder that `digitlab train` made, such as runs/NAME",
+                ) from error
+            return check_record(value)
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Write run.json."""
@@ -81,17 +89,19 @@ class RunFolder:
         return record
 
     def read_history(self) -> list[Row]:
-        """history.csv, a dictionary an epoch; empty cells (no validation) are left out."""
-        try:
-            with (self / "history.csv").open(newline="", encoding="utf-8") as file:
-                return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise RunError(
-                f"{self / 'history.csv'}: expected numbers under {', '.join(HISTORY_COLUMNS)}, got: {error}",
-                hint="the file is damaged; restore it, or train again into a new folder",
-            ) from error
+        """history.csv, a dictionary per epoch; empty cells (no validation) are left out.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        path = self / "history.csv"
+        with reading(path, _DAMAGED):
+            try:
+                rows = [_history_row(row) for row in read_rows(path, _ALWAYS)]
+            except FileNotFoundError:
+                return []
+            _check_history(rows)
+            return rows
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Write history.csv, a row an epoch."""
@@ -102,31 +112,42 @@ class RunFolder:
         write_text(self / "history.csv", text.getvalue())
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, layout: Layout = RUN) -> Iterator[None]:
         """Hold the folder for this process, so that two runs never write into it at once.
 
-        The operating system lets go of it when the process ends, however it ends. What a killed
-        process was writing at that moment is removed.
+        The operating system releases the lock when the process ends, however it ends. The temporary files of a killed
+        process are removed.
+
+        Args:
+            layout: The folders below this one that will be written into. Defaults to those of a run.
 
         Raises:
-            RunError: Another process holds it, or the folder cannot be made.
+            RunError: Another process holds it, the folder cannot be made, or a symbolic link stands in the place of
+                one of its folders.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = (self / ".lock").open("w")
-        except OSError as error:
-            raise RunError(
-                f"cannot make the run folder {self.path}: {error.strerror or error}",
-                hint="choose another with --out",
-            ) from error
-        with file:
+        with self._open_lock() as file:
             if not _try_lock(file):
                 raise RunError(
                     f"{self.path} is in use by another digitlab process",
                     hint="wait for it to end, or choose another folder with --out",
                 )
-            remove_unfinished(self.path)
+            refuse_links(self.path, layout)
+            remove_unfinished(self.path, layout)
             yield
+
+    def _open_lock(self) -> IO[bytes]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return open_lock_file(self / LOCK)
+        except NotRegularError as error:
+            raise RunError(
+                f"cannot lock {self / LOCK}: {error.strerror}", hint="remove it; digitlab makes the file anew"
+            ) from error
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+            raise RunError(
+                f"cannot make the run folder {self.path}: {getattr(error, 'strerror', None) or error}",
+                hint="choose another with --out",
+            ) from error
 
 
 def new_run_path(command: str, root: Path = Path("runs")) -> Path:
@@ -134,13 +155,27 @@ def new_run_path(command: str, root: Path = Path("runs")) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = root / f"{command}-{stamp}"
     number = 1
-    while path.exists():
+    while os.path.lexists(path):
         number += 1
         path = root / f"{command}-{stamp}-{number}"
     return path
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _history_row(row: Mapping[str, str]) -> Row:
+    return {name: _CELLS[name](row[name]) for name in HISTORY_COLUMNS if row.get(name)}
+
+
+def _check_history(rows: Sequence[Row]) -> None:
+    """Every epoch has all columns but for those of the held-out images, and epochs follow one another."""
+    for number, row in enumerate(rows, start=1):
+        expected = {*_ALWAYS, *(_HELD_OUT if any(name in row for name in _HELD_OUT) else ())}
+        if missing := sorted(expected - set(row)):
+            raise CheckError(f"a number under {missing[0]} for epoch {number}", "none")
+        if row["epoch"] != number:
+            raise CheckError(f"epoch {number} in row {number}", f"{row['epoch']:g}")
+
+
+def _try_lock(file: IO[bytes]) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
