@@ -15,6 +15,7 @@ from digitlab.report.curves import chosen_epoch, read_curves
 from digitlab.report.document import beside_document, read_beside
 from digitlab.report.finalists import ranking
 from digitlab.report.headline import headline, is_unfinished, reached, verb
+from digitlab.report.parallel import MOST_LINES
 from digitlab.report.trials import best_networks, varying
 from digitlab.report.words import counted, duration, percent, printable, spread, widths
 
@@ -97,6 +98,7 @@ def _trials(contents: Contents) -> dict[str, Any]:
     failed = [trial for trial in contents.trials if trial.score is None]
     return {
         "trials": contents.trials,
+        "drawn_trials": min(len(contents.trials), MOST_LINES),
         "best_trials": best_networks(contents.trials, BEST_TRIALS),
         "further": varying(contents.trials),
         "failed": failed[:FAILED_TRIALS],

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from digitlab.report.words import evenly
 from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, cell, finite, positive, reading, within
 from digitlab.runs.csv_file import read_rows
 
 COLUMNS = ("step", "learning_rate", "loss", "smoothed_loss")
 
+# More curves than these could not be told apart.
+MOST_RATES = 40
 _RATE, _LOSS = cell(positive), cell(finite, any_number=True)
 
 Rows = tuple[dict[str, float], ...]
@@ -43,6 +46,13 @@ class Scan:
     diverged: bool
     sentence: str
     diagnostics: dict[float, Rows]
+
+    @property
+    def drawn(self) -> dict[float, Rows]:
+        """The rates that the figures show: all, or if there are too many, some from the lowest to the highest."""
+        rates = list(self.diagnostics)
+        kept = {rates[index] for index in evenly(len(rates), MOST_RATES)}
+        return {rate: rows for rate, rows in self.diagnostics.items() if rate in kept or rate == self.suggestion}
 
 
 def read_scan(folder: RunFolder, record: Mapping[str, Any]) -> Scan | None:

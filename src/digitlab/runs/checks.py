@@ -18,10 +18,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 
-from digitlab.errors import RunError
+from digitlab.errors import ConfigError, RunError
 
 T = TypeVar("T")
 Check = Callable[[object], T]
@@ -40,7 +40,8 @@ _DAMAGE = (
 )  # fmt: skip
 _PLAIN_KEY = re.compile(r"[\w.-]{1,60}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,4})?", re.ASCII)
-_SCHEME = re.compile(r"[^/]*:")
+_PATH_NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
+_PATH = re.compile(rf"{_PATH_NAME}(/{_PATH_NAME})*")
 
 
 class CheckError(ValueError):
@@ -78,6 +79,8 @@ def reading(path: Path, hint: str, what: str = "what digitlab wrote there") -> I
         yield
     except CheckError as error:
         raise RunError(f"{path}: {error}", hint=hint) from error
+    except ConfigError as error:
+        raise RunError(f"{path}: {shown_line(error.message)}", hint=hint) from error
     except _DAMAGE as error:
         if isinstance(error, PermissionError):
             hint = "check its rights"
@@ -97,6 +100,12 @@ def shown(value: object) -> str:
         return "a whole number of more than 19 digits"
     words: dict[object, str] = {None: "null", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else repr(value)[:60]
+
+
+def shown_line(message: str) -> str:
+    """Another library's words, or another file's, in one line of at most 200 printable characters."""
+    line = ascii(" ".join(message.split()))[1:-1]
+    return line if len(line) <= 200 else f"{line[:199]}…"
 
 
 def number(low: float = -LARGEST, high: float = LARGEST) -> Check[float]:
@@ -237,11 +246,13 @@ def interval(low: float, high: float) -> Check[list[float]]:
 
 
 def relative_path(value: object) -> str:
-    """The relative path of a file within the run, with ``/`` between folders, as a link may name it."""
+    """The relative path of a file below the run folder, which a page may link to.
+
+    Only plain names are accepted: letters, digits, ``_``, ``-`` and dots within a name, with ``/`` between folders. So
+    it can neither leave the folder nor name a scheme such as ``javascript:``.
+    """
     checked = text(1000, least=1)(value)
-    path = PurePosixPath(checked)
-    unsafe = _SCHEME.match(checked) or "\\" in checked or not checked.isprintable()
-    if unsafe or path.is_absolute() or ".." in path.parts or checked.startswith("//"):
+    if not _PATH.fullmatch(checked):
         raise CheckError("a relative path within the run", shown(value))
     return checked
 
@@ -284,5 +295,4 @@ def _reason(error: BaseException) -> str:
         return f"no {shown(error.args[0] if error.args else '')}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    words = ascii(" ".join(str(error).split()))[1:-1]
-    return f"{words[:200]}" or type(error).__name__
+    return shown_line(str(error)) or type(error).__name__

@@ -94,11 +94,12 @@ _stage = fields({"status": one_of("running", "finished")}, {"duration_s": second
 _machine = fields({}, {"threads": whole(1, 4096), "device": _name})
 _scores = fields({"accuracy": share, "loss": _loss, "n": whole(1), "accuracy_interval": interval(0, 1)})
 
-_row = fields(
+# A row of a history, with scores of the held-out images.
+check_row = fields(
     {"epoch": epoch, "loss": _loss, "accuracy": share, "val_loss": _loss, "val_accuracy": share},
     {"learning_rate": finite, "duration_s": seconds},
 )
-_diagnostic = fields({"learning_rate": positive, "history": list_of(_row, least=1)})
+_diagnostic = fields({"learning_rate": positive, "history": list_of(check_row, least=1, most=MOST_EPOCHS)})
 _scan = fields(
     {
         "suggestion": positive,
@@ -126,10 +127,10 @@ _finalist_fields = fields(
         "hidden_units": _hidden_units,
         "learning_rate": positive,
         "search_score": share,
-        "seeds": list_of(whole(), least=1, most=1000),
-        "accuracies": list_of(share, least=1, most=1000),
-        "losses": list_of(_loss, least=1, most=1000),
-        "epochs": list_of(_epochs, least=1, most=1000),
+        "seeds": list_of(whole(), least=1, most=100),
+        "accuracies": list_of(share, least=1, most=100),
+        "losses": list_of(_loss, least=1, most=100),
+        "epochs": list_of(_epochs, least=1, most=100),
         "mean_accuracy": share,
         "deviation": number(0, 1),
     },
@@ -176,9 +177,9 @@ def _search(value: object) -> dict[str, Any]:
 
 _seeds_fields = fields(
     {
-        "seeds": list_of(whole(), least=1, most=1000),
-        "test_accuracies": list_of(share, least=1, most=1000),
-        "test_losses": list_of(_loss, least=1, most=1000),
+        "seeds": list_of(whole(), least=1, most=100),
+        "test_accuracies": list_of(share, least=1, most=100),
+        "test_losses": list_of(_loss, least=1, most=100),
         "mean_accuracy": share,
         "deviation": number(0, 1),
     }
