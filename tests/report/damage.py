@@ -94,7 +94,7 @@ def damaged_json(content: bytes) -> Iterator[bytes]:
             yield (head + wrong + tail).encode()
         if where and isinstance(where[-1], str):
             yield json.dumps(_without(whole, where)).encode()
-            yield f'{head}1, {json.dumps(where[-1])}: 1{tail}'.encode()
+            yield f"{head}1, {json.dumps(where[-1])}: 1{tail}".encode()
         elif where:
             yield json.dumps(_without(whole, where)).encode()
             yield (head + "1, 1" + tail).encode()

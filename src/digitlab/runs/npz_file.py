@@ -27,6 +27,8 @@ _END_64_SIZE = 20
 _MAGIC_BYTES = 12
 # A header states one dtype and one shape; NumPy pads it to 64 bytes, or 128.
 _MOST_HEADER_BYTES = 4096
+# NumPy pads the header of all but unusual arrays to this.
+_USUAL_HEADER_BYTES = 128
 _CHUNK_BYTES = 2**20
 
 
@@ -59,7 +61,7 @@ def read_arrays(path: Path, wanted: Callable[[str], bool], most: int) -> dict[st
                     continue
                 if name in found:
                     raise CheckError("each array once", f"{shown(name)} twice")
-                most -= info.file_size
+                most -= max(0, info.file_size - _USUAL_HEADER_BYTES)
                 if most < 0:
                     raise CheckError("arrays of the size that a run has", f"{info.file_size:,} bytes for {shown(name)}")
                 found[name] = _read_entry(archive, info)

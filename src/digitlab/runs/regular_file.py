@@ -80,6 +80,8 @@ def open_lock_file(path: Path) -> BinaryIO:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _not_regular(path, "a symbolic link") from error
+        if error.errno == errno.EISDIR:
+            raise _not_regular(path, "a folder") from error
         if error.errno == errno.ENXIO:
             raise _not_regular(path, "a socket or a device") from error
         raise
