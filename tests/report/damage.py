@@ -84,7 +84,7 @@ def cut_short(content: bytes) -> Iterator[bytes]:
 
 
 def damaged_json(content: bytes) -> Iterator[bytes]:
-    """Every value of a JSON file at every depth replaced by each of `WRONG_VALUES`, and every key left out or doubled."""
+    """Every value of a JSON file, at every depth, replaced by each of `WRONG_VALUES`, left out and doubled."""
     whole = json.loads(content)
     mark = "a value that stands for the one to put in"
     for where in _places(whole):

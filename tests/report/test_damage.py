@@ -53,9 +53,10 @@ def test_a_run_of_any_damage_gives_a_report_or_two_lines(tmp_path):
         (path / name).write_bytes(content)
         try:
             found.add((name, outcome(path, draw=number % (TRIED // DRAWN) == 0)))
-        except Exception as error:
+        except BaseException as error:
             (tmp_path / "damaged").write_bytes(content)
-            pytest.fail(f"DIGITLAB_DAMAGE_SEED={seed}: {name} as {tmp_path / 'damaged'} gives {error!r}")
+            error.add_note(f"DIGITLAB_DAMAGE_SEED={seed}: {name} as {tmp_path / 'damaged'}")
+            raise
         (path / name).write_bytes(whole[name])
     assert {name for name, what in found if what == "refused"} == set(FILES)
 

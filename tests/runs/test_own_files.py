@@ -16,7 +16,8 @@ OWN = (
     "tensorboard/train/events.out.tfevents.1795637699.vm.8332.1.v2",
     "tensorboard/i1-b2-r0-07/events.out.tfevents.1795637699.vm.8332.1",
     "figures/trials.svg", "figures/confusion_test.png", "search/search.json", "search/.lock",
-    "search/trial_b1-r0-01/trial.json", "search/trial_b1-r0-01/state.npz", "search/trial_b1-r0-01/checkpoint.weights.h5",
+    "search/trial_b1-r0-01/trial.json", "search/trial_b1-r0-01/state.npz",
+    "search/trial_b1-r0-01/checkpoint.weights.h5",
     "search/ray/tuner.pkl", "search/ray/05079_00000/checkpoint_000000/_dict_checkpoint.pkl",
     "finalists/0-seed-1.json", "finalists/0-seed-1.weights.h5", "members/2/history.csv", "members/2/model.keras",
     "members/2/checkpoints/state.npz", "recommended/run.json", "recommended/.lock", "recommended/figures/trials.png",
@@ -24,7 +25,8 @@ OWN = (
     "search/trial_b1-r0-01/.unfinished-state-abcdefgh.npz",
 )  # fmt: skip
 OTHERS = (
-    "notes.txt", "figures/mine.svg", "search/notes.txt", "search/trial_b1-r0-01/notes.txt", "search/trial_mine/trial.json",
+    "notes.txt", "figures/mine.svg", "search/notes.txt", "search/trial_b1-r0-01/notes.txt",
+    "search/trial_mine/trial.json",
     "finalists/best.json", "recommended/thesis.tex", "members/2/photo.png", "members/mine/history.csv",
     "checkpoints/older/state.npz", "tensorboard/train/notes.txt", ".unfinished-thesis.tex", "mine/run.json",
 )  # fmt: skip

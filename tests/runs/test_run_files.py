@@ -207,7 +207,8 @@ def test_cells_are_read_as_numbers(content, value):
     "path",
     [
         "javascript:alert(1)", "JaVaScRiPt:x", "data:text/html,x", "//example.org/x", "/etc/passwd", "../x",
-        "a/../../x", "a\\b", "a%2f..", "java\nscript:x", "", ".", "http://example.org", " javascript:x", "\x01javascript:x",
+        "a/../../x", "a\\b", "a%2f..", "java\nscript:x", "", ".", "http://example.org", " javascript:x",
+        "\x01javascript:x",
     ],
 )  # fmt: skip
 def test_only_plain_relative_paths_may_be_links(path):

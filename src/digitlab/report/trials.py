@@ -21,7 +21,7 @@ FURTHER = ("batch_size", "dropout", "distortion", "weight_decay")
 _NAME, _ERROR = text(100), text(200_000)
 _WIDTH = cell(whole(1, MOST_UNITS))
 _EPOCH = cell(whole(0, MOST_EPOCHS))
-_CELLS: dict[str, Callable[[str], float]] = {
+_CELLS: dict[str, Callable[[object], float]] = {
     "learning_rate": cell(positive),
     "batch_size": cell(number(1, 1e9)),
     "dropout": cell(share),

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from digitlab.runs.checks import CheckError, shown
+from digitlab.runs.checks import CheckError, shown, shown_line
 from digitlab.runs.json_file import read_bytes
 
 # A training has 100,000 epochs at most, and a range test as many steps.
@@ -27,21 +27,24 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
         The cells of a row by the names of their columns.
 
     Raises:
-        CheckError: A column is missing or there twice, a row has another number of cells, or the file is too large.
+        CheckError: A column is missing or there twice, a row has another number of cells, or the file is too
+            large or no CSV.
         ValueError: The file is not UTF-8.
         OSError: It is no regular file, or cannot be read.
-        csv.Error: It is no CSV.
     """
     content = read_bytes(path, MOST_CSV_BYTES).decode("utf-8")
     rows = csv.reader(io.StringIO(content, newline=""))
-    header = next(rows, [])
-    _check_header(header, columns)
-    for count, cells in enumerate((cells for cells in rows if cells), start=1):
-        if count > MOST_ROWS:
-            raise CheckError(f"at most {MOST_ROWS:,} rows", "more")
-        if len(cells) != len(header):
-            raise CheckError(f"{len(header)} cells in line {rows.line_num}", str(len(cells)))
-        yield dict(zip(header, cells, strict=True))
+    try:
+        header = next(rows, [])
+        _check_header(header, columns)
+        for count, cells in enumerate((cells for cells in rows if cells), start=1):
+            if count > MOST_ROWS:
+                raise CheckError(f"at most {MOST_ROWS:,} rows", "more")
+            if len(cells) != len(header):
+                raise CheckError(f"{len(header)} cells in line {rows.line_num}", str(len(cells)))
+            yield dict(zip(header, cells, strict=True))
+    except csv.Error as error:
+        raise CheckError("a table", shown_line(str(error))) from error
 
 
 def _check_header(header: list[str], columns: Sequence[str]) -> None:

@@ -8,33 +8,20 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from digitlab.errors import RunError
 from digitlab.runs.atomic import write_text
-from digitlab.runs.checks import CheckError, cell, epoch, finite, reading, seconds, share
-from digitlab.runs.csv_file import read_rows
-from digitlab.runs.json_file import read_json
-from digitlab.runs.layout import LOCK, RECORD, RUN, Layout
-from digitlab.runs.own_files import refuse_links, remove_unfinished
-from digitlab.runs.record_checks import check_record
-from digitlab.runs.regular_file import NotRegularError, open_lock_file
 
+if TYPE_CHECKING:
+    from digitlab.runs.layout import Layout
+
+# What checks and removes a run's files is imported where it is needed: a cold `predict` needs none of it.
+RECORD, HISTORY, LOCK = "run.json", "history.csv", ".lock"
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "duration_s")
-_ALWAYS, _HELD_OUT = ("epoch", "loss", "accuracy", "learning_rate", "duration_s"), ("val_loss", "val_accuracy")
-# A training that diverges ends with losses that are not numbers.
-_CELLS: dict[str, Callable[[str], float]] = {
-    "epoch": cell(epoch),
-    "loss": cell(finite, any_number=True),
-    "accuracy": cell(share),
-    "val_loss": cell(finite, any_number=True),
-    "val_accuracy": cell(share),
-    "learning_rate": cell(finite),
-    "duration_s": cell(seconds),
-}
 _DAMAGED = "the file is damaged; restore it, or train again into a new folder"
 
 Row = dict[str, float]
@@ -68,6 +55,10 @@ class RunFolder:
         Raises:
             RunError: There is none, or it is not what digitlab writes.
         """
+        from digitlab.runs.checks import reading
+        from digitlab.runs.json_file import read_json
+        from digitlab.runs.record_checks import check_record
+
         with reading(self.record_path, _DAMAGED, "a run's record"):
             try:
                 value = read_json(self.record_path)
@@ -94,14 +85,14 @@ class RunFolder:
         Raises:
             RunError: The file is damaged.
         """
-        path = self / "history.csv"
-        with reading(path, _DAMAGED):
+        from digitlab.runs.checks import reading
+        from digitlab.runs.history import read_history
+
+        with reading(self / HISTORY, _DAMAGED):
             try:
-                rows = [_history_row(row) for row in read_rows(path, _ALWAYS)]
+                return read_history(self / HISTORY)
             except FileNotFoundError:
                 return []
-            _check_history(rows)
-            return rows
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Write history.csv, a row an epoch."""
@@ -109,10 +100,10 @@ class RunFolder:
         writer = csv.DictWriter(text, HISTORY_COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
-        write_text(self / "history.csv", text.getvalue())
+        write_text(self / HISTORY, text.getvalue())
 
     @contextlib.contextmanager
-    def lock(self, layout: Layout = RUN) -> Iterator[None]:
+    def lock(self, layout: Layout | None = None) -> Iterator[None]:
         """Hold the folder for this process, so that two runs never write into it at once.
 
         The operating system releases the lock when the process ends, however it ends. The temporary files of a killed
@@ -125,17 +116,22 @@ class RunFolder:
             RunError: Another process holds it, the folder cannot be made, or a symbolic link stands in the place of
                 one of its folders.
         """
+        from digitlab.runs.layout import RUN
+        from digitlab.runs.own_files import refuse_links, remove_unfinished
+
         with self._open_lock() as file:
             if not _try_lock(file):
                 raise RunError(
                     f"{self.path} is in use by another digitlab process",
                     hint="wait for it to end, or choose another folder with --out",
                 )
-            refuse_links(self.path, layout)
-            remove_unfinished(self.path, layout)
+            refuse_links(self.path, layout or RUN)
+            remove_unfinished(self.path, layout or RUN)
             yield
 
     def _open_lock(self) -> IO[bytes]:
+        from digitlab.runs.regular_file import NotRegularError, open_lock_file
+
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             return open_lock_file(self / LOCK)
@@ -159,20 +155,6 @@ def new_run_path(command: str, root: Path = Path("runs")) -> Path:
         number += 1
         path = root / f"{command}-{stamp}-{number}"
     return path
-
-
-def _history_row(row: Mapping[str, str]) -> Row:
-    return {name: _CELLS[name](row[name]) for name in HISTORY_COLUMNS if row.get(name)}
-
-
-def _check_history(rows: Sequence[Row]) -> None:
-    """Every epoch has all columns but for those of the held-out images, and epochs follow one another."""
-    for number, row in enumerate(rows, start=1):
-        expected = {*_ALWAYS, *(_HELD_OUT if any(name in row for name in _HELD_OUT) else ())}
-        if missing := sorted(expected - set(row)):
-            raise CheckError(f"a number under {missing[0]} for epoch {number}", "none")
-        if row["epoch"] != number:
-            raise CheckError(f"epoch {number} in row {number}", f"{row['epoch']:g}")
 
 
 def _try_lock(file: IO[bytes]) -> bool:

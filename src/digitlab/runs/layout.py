@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-RECORD = "run.json"
-LOCK = ".lock"
+from digitlab.runs.folder import HISTORY, LOCK, RECORD
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,10 @@ SEARCH = Layout(
     {rf"trial_{_TRIAL}": Layout((r"trial\.json", r"state\.npz", r"checkpoint\.weights\.h5")), "ray": RAY_ACCOUNT},
 )
 FINALISTS = Layout((r"\d+-seed-\d+\.(json|weights\.h5)",))
-MEMBER = Layout((r"history\.csv", r"model\.keras"), {"checkpoints": CHECKPOINTS, "tensorboard": TENSORBOARD})
+MEMBER = Layout((re.escape(HISTORY), r"model\.keras"), {"checkpoints": CHECKPOINTS, "tensorboard": TENSORBOARD})
 
 _FILES = (
-    re.escape(RECORD), r"history\.csv", r"model\.(keras|onnx|html)", r"evaluation\.json", r"predictions\.npz",
+    re.escape(RECORD), re.escape(HISTORY), r"model\.(keras|onnx|html)", r"evaluation\.json", r"predictions\.npz",
     r"report\.html", r"distorted\.npz", r"scan\.csv", r"trials\.csv",
 )  # fmt: skip
 _FOLDERS = {

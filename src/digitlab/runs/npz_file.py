@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from digitlab.runs.checks import CheckError, shown
+from digitlab.runs.checks import CheckError, shown, shown_line
 from digitlab.runs.regular_file import open_regular
 
 Array = npt.NDArray[Any]
@@ -47,24 +48,31 @@ def read_arrays(path: Path, wanted: Callable[[str], bool], most: int) -> dict[st
         The wanted arrays that are there, by name. None holds objects.
 
     Raises:
-        CheckError: An array is no plain array, is there twice or is larger than it may be.
-        ValueError, zipfile.BadZipFile, zlib.error: The archive is damaged.
+        CheckError: It is no archive, or an array is no plain array, is there twice or is larger than it may be.
+        ValueError, EOFError, RuntimeError: The archive is damaged.
         OSError: It is no regular file, or cannot be read.
     """
-    found: dict[str, Array] = {}
     with open_regular(path) as file:
         _check_directory(file)
-        with zipfile.ZipFile(file) as archive:
-            for info in archive.infolist():
-                name = info.filename.removesuffix(".npy")
-                if not wanted(name):
-                    continue
-                if name in found:
-                    raise CheckError("each array once", f"{shown(name)} twice")
-                most -= max(0, info.file_size - _USUAL_HEADER_BYTES)
-                if most < 0:
-                    raise CheckError("arrays of the size that a run has", f"{info.file_size:,} bytes for {shown(name)}")
-                found[name] = _read_entry(archive, info)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _read_wanted(archive, wanted, most)
+        except (zipfile.BadZipFile, zlib.error, struct.error) as error:
+            raise CheckError("an NPZ archive", f"a damaged one: {shown_line(str(error))}") from error
+
+
+def _read_wanted(archive: zipfile.ZipFile, wanted: Callable[[str], bool], most: int) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if not wanted(name):
+            continue
+        if name in found:
+            raise CheckError("each array once", f"{shown(name)} twice")
+        most -= max(0, info.file_size - _USUAL_HEADER_BYTES)
+        if most < 0:
+            raise CheckError("arrays of the size that a run has", f"{info.file_size:,} bytes for {shown(name)}")
+        found[name] = _read_entry(archive, info)
     return found
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from digitlab.errors import RunError
 from digitlab.runs.atomic import TEMPORARY_PREFIX
-from digitlab.runs.layout import RECORD, RUN, Layout
+from digitlab.runs.folder import RECORD
+from digitlab.runs.layout import RUN, Layout
 
 # As `atomic_path` names them: the prefix, up to 40 characters of the name, eight random ones and up to two suffixes.
 _TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r".{0,40}-[a-z0-9_]{8}(\.[^.]*){0,2}", re.DOTALL)

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,19 @@ from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.runs import atomic_path
 from digitlab.runs.checks import (
+    CheckError,
+    any_number,
     epoch,
     fields,
-    finite,
     flag,
     list_of,
     mapping_of,
     optional,
     reading,
     seconds,
-    share,
     text,
     whole,
+    within,
 )
 from digitlab.runs.json_file import parse_json
 from digitlab.runs.npz_file import read_arrays
@@ -37,21 +39,20 @@ from digitlab.training import callback_state
 _MOST_RECORD_BYTES, _MOST_OTHER_BYTES = 64 * 2**20, 64 * 2**20
 
 
-def _any_loss(value: object) -> float:
-    """A number, which a training that diverged has infinite, or not at all."""
-    return value if isinstance(value, float) and not math.isfinite(value) else finite(value)
-
-
 def _named_state(value: object) -> tuple[str, Any]:
     """A callback's class and what it remembers."""
     pair = list_of(lambda part: part, least=2, most=2)(value)
     return text(1000)(pair[0]), optional(mapping_of(lambda part: part))(pair[1])
 
 
-_row = fields(
-    {"epoch": epoch, "loss": _any_loss, "accuracy": share, "learning_rate": finite, "duration_s": seconds},
-    {"val_loss": _any_loss, "val_accuracy": share},
-)
+_row_times = fields({"epoch": epoch, "learning_rate": any_number, "duration_s": seconds})
+
+
+def _row(value: object) -> dict[str, float]:
+    """An epoch's row, whose other columns are the network's own metrics."""
+    return mapping_of(any_number, most=100)(_row_times(value))
+
+
 _check_record = fields(
     {
         "callbacks": list_of(_named_state, most=1000),
@@ -109,6 +110,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             _assign(variables, arrays)
             states = [(name, _decode(state, arrays)) for name, state in record["callbacks"]]
             self._remembered = _match(self._others, states, self.path)
+            _check_best_weights(model, self._remembered)
             self.history[:] = record["history"]
             self.epochs_done = record["epochs_done"]
             self.finished = record["finished"]
@@ -155,13 +157,22 @@ def _match(
                 hint="pass the same callbacks again, or train again into a new folder",
             )
         waiting.remove(callback)
-        matched.append((callback, state))
+        matched.append((callback, within(name, partial(callback_state.check_state, callback), state)))
     return matched
+
+
+def _check_best_weights(model: Any, remembered: Sequence[tuple[Any, dict[str, Any]]]) -> None:
+    """Raise `CheckError` unless the weights that `EarlyStopping` is to put back are of the network's shapes."""
+    wanted = [tuple(weight.shape) for weight in model.weights]
+    for callback, state in remembered:
+        weights = state.get("best_weights") if isinstance(callback, keras.callbacks.EarlyStopping) else None
+        if weights is not None and [array.shape for array in weights] != wanted:
+            raise CheckError("the weights of this network", "those of another", ("best_weights",))
 
 
 def _most_bytes(variables: Sequence[Any]) -> int:
     """What a checkpoint may unpack to: the variables, the best weights beside them, and what is remembered."""
-    own = sum(math.prod(variable.shape) * 8 for variable in variables)
+    own = sum(8 * math.prod(map(int, variable.shape)) for variable in variables)
     return 2 * own + _MOST_RECORD_BYTES + _MOST_OTHER_BYTES
 
 
