@@ -94,7 +94,7 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 64:
         return "a whole number of more than 19 digits"
     words: dict[object, str] = {None: "null", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else repr(value)[:60]
+    return words[value] if value is None or isinstance(value, bool) else shown_line(repr(value)[:60])
 
 
 def shown_line(message: str) -> str:

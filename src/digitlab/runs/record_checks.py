@@ -96,8 +96,15 @@ _scores = fields({"accuracy": share, "loss": _loss, "n": whole(1), "accuracy_int
 
 # A row of a history, with scores of the held-out images.
 check_row = fields(
-    {"epoch": epoch, "loss": _loss, "accuracy": share, "val_loss": _loss, "val_accuracy": share},
-    {"learning_rate": finite, "duration_s": seconds},
+    {
+        "epoch": epoch,
+        "loss": _loss,
+        "accuracy": share,
+        "val_loss": _loss,
+        "val_accuracy": share,
+        "learning_rate": finite,
+        "duration_s": seconds,
+    }
 )
 _diagnostic = fields({"learning_rate": positive, "history": list_of(check_row, least=1, most=MOST_EPOCHS)})
 _scan = fields(
