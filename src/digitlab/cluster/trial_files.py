@@ -8,13 +8,18 @@ way, has those that are there at once, and ends as it would have ended.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from digitlab.errors import RunError
 from digitlab.runs import write_text
+from digitlab.runs.checks import CheckError, fields, list_of, reading, text
+from digitlab.runs.json_file import read_json
+from digitlab.runs.record_checks import check_row
 from digitlab.training.job import Row
 from digitlab.tuning.schedule import TrialKey
+
+_check_outcome = fields({"rows": list_of(check_row), "error": text(10**6)})
 
 
 @dataclass(frozen=True)
@@ -52,19 +57,13 @@ class TrialFiles:
             RunError: The file is damaged.
         """
         path = self._outcome(key)
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            outcome = Outcome(tuple(found["rows"]), str(found["error"]))
-            if not outcome.error:
-                float(max(row["val_accuracy"] for row in outcome.rows))
-            return outcome
-        except FileNotFoundError:
+        if not os.path.lexists(path):
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{path}: expected a trial of this search, got: {type(error).__name__} {error}",
-                hint="the file is damaged; search again with --overwrite",
-            ) from error
+        with reading(path, "the file is damaged; search again with --overwrite", "a trial of this search"):
+            found = _check_outcome(read_json(path))
+            if not found["error"] and not found["rows"]:
+                raise CheckError("a row per epoch", "none", ("rows",))
+            return Outcome(tuple(found["rows"]), found["error"])
 
     def write(self, key: TrialKey, outcome: Outcome) -> None:
         """Keep how the trial ended."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,8 @@ from digitlab.cluster.trial_files import Outcome, TrialFiles
 from digitlab.cluster.watcher import Watcher
 from digitlab.config import TrainConfig
 from digitlab.errors import RunError
+from digitlab.runs.layout import RAY_ACCOUNT
+from digitlab.runs.own_files import remove_own_folder
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.progress import Reporter
 from digitlab.tuning.schedule import TrialKey
@@ -60,7 +61,7 @@ def run_trials(
     for key, error in given_up.items():
         files.write(key, Outcome((), error))
         watcher.scores[key] = None
-    shutil.rmtree(work.folder / ACCOUNT, ignore_errors=True)
+    remove_own_folder(work.folder / ACCOUNT, RAY_ACCOUNT)
     return set(watcher.scores)
 
 
@@ -69,7 +70,7 @@ def _run_once(
 ) -> dict[TrialKey, str]:
     """The trials that Ray has given up, each with its reason; all of them where it has given up the search."""
     _quiet(len(networks))
-    shutil.rmtree(work.folder / ACCOUNT, ignore_errors=True)
+    remove_own_folder(work.folder / ACCOUNT, RAY_ACCOUNT)
     trainable = tune.with_resources(tune.with_parameters(RungTrainable, data=data, work=work), {"cpu": 1})
     tuner = tune.Tuner(
         trainable,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from digitlab.data.split import DIGIT_NAMES, Images, Labels, Split
+from digitlab.data.split import DIGIT_NAMES, MAX_CLASSES, Images, Labels, Split
 from digitlab.errors import ModelError
 from digitlab.evaluation.calibration import (
+    RISK_POINTS,
     ReliabilityBin,
     RiskPoint,
     expected_calibration_error,
@@ -20,6 +21,7 @@ from digitlab.evaluation.calibration import (
     risk_coverage_curve,
 )
 from digitlab.evaluation.intervals import Interval, wilson_interval
+from digitlab.runs.checks import Check, fields, interval, list_of, number, share, text, whole
 
 Probabilities = npt.NDArray[np.floating]
 
@@ -27,6 +29,79 @@ MOST_CONFUSED = 10
 MISTAKES = 200
 # Keras clips probabilities so before it takes their logarithm; an infinite loss says nothing.
 EPSILON = 1e-7
+
+
+_name = text(1000)
+# Probabilities are float32: those of one row may sum to a little more than 1.
+_probability = number(0, 1.001)
+_check_parts: Check[dict[str, Any]] = fields(
+    {
+        "n": whole(1),
+        "accuracy": share,
+        "accuracy_interval": interval(0, 1),
+        "loss": number(0, 1000),
+        "brier_score": number(0, 2.01),
+        "expected_calibration_error": _probability,
+        "class_names": list_of(_name, least=1, most=MAX_CLASSES),
+        "per_class": list_of(
+            fields(
+                {
+                    "name": _name,
+                    "precision": share,
+                    "recall": share,
+                    "f1": share,
+                    "support": whole(),
+                    "recall_interval": interval(0, 1),
+                }
+            )
+        ),
+        "most_confused": list_of(
+            fields({"true": _name, "predicted": _name, "count": whole(), "share": share}), most=MAX_CLASSES
+        ),
+        "reliability": list_of(
+            fields(
+                {"low": share, "high": share, "count": whole(), "confidence": _probability, "accuracy": share},
+            ),
+            most=1000,
+        ),
+        "risk_coverage": list_of(
+            fields({"coverage": share, "risk": share, "threshold": _probability}), most=10 * RISK_POINTS
+        ),
+    }
+)
+
+
+def check_evaluation(values: object) -> dict[str, Any]:
+    """Check what evaluation.json holds of one split.
+
+    Args:
+        values: An object of the file, as JSON gave it.
+
+    Returns:
+        The object, unchanged.
+
+    Raises:
+        CheckError: Names the key whose value digitlab does not write.
+    """
+    checked = _check_parts(values)
+    k = len(checked["class_names"])
+    label = whole(0, k - 1)
+    mistake = fields(
+        {
+            "index": whole(),
+            "true": label,
+            "predicted": label,
+            "probability": _probability,
+            "true_probability": _probability,
+        }
+    )
+    row = list_of(whole(), least=k, most=k)
+    sized = {
+        "confusion_matrix": list_of(row, least=k, most=k),
+        "per_class": list_of(lambda entry: entry, least=k, most=k),
+        "mistakes": list_of(mistake, most=10 * MISTAKES),
+    }
+    return fields(sized)(checked)
 
 
 class SupportsPredictProba(Protocol):
@@ -109,19 +184,28 @@ class Evaluation:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """What `to_dict` gave, also after a round through JSON."""
-        kinds: dict[str, Any] = {
-            "per_class": ClassScores,
-            "most_confused": Confusion,
-            "reliability": ReliabilityBin,
-            "risk_coverage": RiskPoint,
-            "mistakes": Mistake,
-        }
-        known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
-        for name, kind in kinds.items():
-            known[name] = tuple(kind(**{k: _tuples(v) for k, v in entry.items()}) for entry in known[name])
-        return cls(**{name: _tuples(value) for name, value in known.items()})
+    def from_dict(cls, values: object) -> Self:
+        """What `to_dict` gave, also after a round through JSON.
+
+        Raises:
+            CheckError: It is something else. The error names the key, what was expected and what was received.
+        """
+        known = check_evaluation(values)
+        chosen = {field.name: _tuples(known[field.name]) for field in dataclasses.fields(cls)}
+        for name, kind in _PARTS.items():
+            names = [field.name for field in dataclasses.fields(kind)]
+            chosen[name] = tuple(kind(**{n: _tuples(entry[n]) for n in names}) for entry in known[name])
+        return cls(**chosen)
+
+
+# The kinds of the entries of an evaluation's lists.
+_PARTS: dict[str, Any] = {
+    "per_class": ClassScores,
+    "most_confused": Confusion,
+    "reliability": ReliabilityBin,
+    "risk_coverage": RiskPoint,
+    "mistakes": Mistake,
+}
 
 
 def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from digitlab.report.style import ERRORS, FAINT, INK, new_figure
+from digitlab.report.style import ERRORS, FAINT, INK, drawable, new_figure
 
 # More classes leave no room for a number in a cell, nor for every name along the edge.
 COUNTED_UP_TO = 30
@@ -23,6 +23,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
     of them could be seen.
     """
     counts = np.asarray(matrix)
+    class_names = [drawable(name) for name in class_names]
     k = len(counts)
     side = 1.0 + 0.06 * max(map(len, class_names)) + 0.42 * min(max(k, 6), 24)
     figure = new_figure(side, side)

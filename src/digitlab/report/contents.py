@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from digitlab.data.split import Images
+from digitlab.data.split import IMAGE_SIDE, Images
 from digitlab.evaluation import Evaluation
+from digitlab.report.curves import chosen_epoch
 from digitlab.report.distorted import Distorted, read_distorted
 from digitlab.report.document import Document, Seeds, read_document, read_seeds
-from digitlab.report.reading import reading
 from digitlab.report.recommended import Recommended, read_recommended
 from digitlab.report.scan import Scan, read_scan
 from digitlab.report.search import Search, read_search
 from digitlab.report.trials import Trial, read_trials
 from digitlab.runs import RunFolder
+from digitlab.runs.checks import CheckError, fields, optional, reading, whole, within
+from digitlab.runs.json_file import read_json
+from digitlab.runs.npz_file import check_array, read_arrays
 
 SPLITS = ("validation", "test")
+# An evaluation keeps 48 pictures of mistakes per split.
+MOST_PICTURE_BYTES = 2 * 1000 * IMAGE_SIDE**2
 EVALUATE_AGAIN = "the file is damaged; evaluate the run again"
 
 
@@ -49,33 +55,50 @@ def read_contents(path: Path) -> Contents:
     """
     folder = RunFolder(path)
     record = folder.read_record()
+    history = folder.read_history()
+    _check_epochs(folder, record, history)
     return Contents(
         record=record,
         scan=read_scan(folder, record),
         trials=read_trials(folder, record),
-        search=read_search(folder, record),
-        history=folder.read_history(),
+        search=read_search(record),
+        history=history,
         evaluations=_evaluations(folder),
         mistake_images=_mistake_images(folder),
-        seeds=read_seeds(folder, record),
-        document=read_document(folder, record),
-        recommended=read_recommended(folder, record),
+        seeds=read_seeds(record),
+        document=read_document(record),
+        recommended=read_recommended(record),
         distorted=read_distorted(folder),
     )
 
 
+def _check_epochs(folder: RunFolder, record: Mapping[str, Any], history: Sequence[Mapping[str, float]]) -> None:
+    """The epoch that run.json names is one of history.csv's, all of which have scores of the held-out images."""
+    best = chosen_epoch(record)
+    if best is None or not history:
+        return
+    with reading(folder.record_path, "run.json and history.csv are of two runs; restore them"):
+        within("best_epoch", whole(1, len(history)), best)
+    with reading(folder / "history.csv", "the file is damaged; restore it, or train again into a new folder"):
+        if len({"val_loss" in row for row in history}) > 1:
+            raise CheckError("a val_loss for every epoch or for none", "one for some")
+
+
 def _evaluations(folder: RunFolder) -> dict[str, Evaluation]:
     path = folder / "evaluation.json"
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     with reading(path, EVALUATE_AGAIN):
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return {name: Evaluation.from_dict(values[name]) for name in SPLITS if values.get(name)}
+        values = fields({}, {name: optional(Evaluation.from_dict) for name in SPLITS})(read_json(path))
+        return {name: values[name] for name in SPLITS if values.get(name)}
 
 
 def _mistake_images(folder: RunFolder) -> dict[str, Images]:
     path = folder / "predictions.npz"
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
-    with reading(path, EVALUATE_AGAIN), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return {name: archive[key] for name in SPLITS if (key := f"{name}_mistake_images") in archive}
+    keys = {f"{name}_mistake_images": name for name in SPLITS}
+    with reading(path, EVALUATE_AGAIN):
+        arrays = read_arrays(path, keys.__contains__, MOST_PICTURE_BYTES)
+        side = (None, IMAGE_SIDE, IMAGE_SIDE)
+        return {keys[key]: within(key, lambda a: check_array(a, side, np.uint8), a) for key, a in arrays.items()}

@@ -10,6 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from digitlab.report.style import ACCENT, FAINT, TRAINING, VALIDATION, new_figure
+from digitlab.report.words import evenly
+
+# More epochs than a figure of this width can tell apart.
+MOST_DRAWN = 1000
 
 Rows = Sequence[dict[str, float]]
 
@@ -22,8 +26,10 @@ def draw_learning_curves(history: Rows, best_epoch: int | None) -> Figure:
         best_epoch: The epoch that was chosen by its validation loss, from 1; `None` marks none.
     """
     figure = new_figure(9.6, 3.8)
+    kept = {*evenly(len(history), MOST_DRAWN), *(() if best_epoch is None else (best_epoch - 1,))}
+    drawn = [history[index] for index in sorted(kept)]
     for axes, name, title in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
-        _draw_panel(axes, history, name, best_epoch)
+        _draw_panel(axes, drawn, name, best_epoch)
         axes.set_title(title)
     return figure
 
@@ -37,7 +43,7 @@ def _draw_panel(axes: Axes, history: Rows, name: str, best_epoch: int | None) ->
         axes.fill_between(epochs, training, validation, color=VALIDATION, alpha=0.12, linewidth=0, label="gap")
         axes.plot(epochs, validation, color=VALIDATION, marker="o", markersize=3.5, label="validation")
         if best_epoch is not None:
-            kept = validation[best_epoch - 1]
+            kept = validation[epochs.index(best_epoch)]
             axes.axvline(best_epoch, color=ACCENT, linestyle="--", linewidth=1, zorder=1)
             axes.plot(
                 [best_epoch], [kept], "o", markersize=9, markerfacecolor="none", markeredgecolor=ACCENT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from digitlab.data.split import IMAGE_SIDE, Images
-from digitlab.report.reading import reading
 from digitlab.report.style import ACCENT, new_figure
 from digitlab.runs import RunFolder
+from digitlab.runs.checks import CheckError, reading, within
+from digitlab.runs.npz_file import check_array, read_arrays
 
 COLUMNS = 17
 # Around each picture, in its own pixels.
 GAP = 2
+# A training writes a hundred pictures; ten times as many still make a figure.
+_FORMS = (None, IMAGE_SIDE, IMAGE_SIDE)
+MOST_BYTES = 1000 * IMAGE_SIDE**2
 
 
 @dataclass(frozen=True)
@@ -33,16 +38,19 @@ def read_distorted(folder: RunFolder) -> Distorted | None:
         RunError: The file is damaged.
     """
     path = folder / "distorted.npz"
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
-    with reading(path, "the file is damaged; train again"), path.open("rb") as file:
-        with np.load(file, allow_pickle=False) as archive:
-            found = Distorted(archive["original"], archive["distorted"])
-        side = (IMAGE_SIDE, IMAGE_SIDE)
-        if found.original.shape != side or found.forms.shape[1:] != side or not len(found.forms):
-            msg = f"pictures of shape {found.forms.shape}"
-            raise ValueError(msg)
-    return found
+    with reading(path, "the file is damaged; train again"):
+        arrays = read_arrays(path, lambda name: name in ("original", "distorted"), MOST_BYTES)
+        found = Distorted(
+            within(
+                "original", lambda array: check_array(array, (IMAGE_SIDE, IMAGE_SIDE), np.uint8), arrays["original"]
+            ),
+            within("distorted", lambda array: check_array(array, _FORMS, np.uint8), arrays["distorted"]),
+        )
+        if not len(found.forms):
+            raise CheckError("at least one picture", "none", ("distorted",))
+        return found
 
 
 def draw_distorted(distorted: Distorted) -> Figure:

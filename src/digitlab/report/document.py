@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from digitlab.evaluation import Evaluation
-from digitlab.report.reading import finite, positive, reading, share
 from digitlab.report.search import Search
 from digitlab.report.words import percent, spread, widths
-from digitlab.runs import RunFolder
 
 
 @dataclass(frozen=True)
@@ -43,44 +42,30 @@ class Line:
     over_seeds: str
 
 
-def read_document(folder: RunFolder, record: dict[str, Any]) -> Document | None:
-    """The document's figures, `None` in a run that is not compared with it.
-
-    Raises:
-        RunError: run.json is damaged there.
-    """
-    told = record.get("document")
-    if told is None:
+def read_document(record: Mapping[str, Any]) -> Document | None:
+    """The document's figures from a checked record, `None` in a run that is not compared with it."""
+    values = record.get("document")
+    if values is None:
         return None
-    with reading(folder.record_path, "the file is damaged; restore it, or run again into a new folder"):
-        return Document(
-            validation_accuracy=share(told["validation_accuracy"]),
-            test_accuracy=share(told["test_accuracy"]),
-            test_loss=finite(told["test_loss"]),
-            hidden_units=tuple(int(width) for width in told["hidden_units"]),
-            learning_rate=positive(told["learning_rate"]),
-        )
+    return Document(
+        validation_accuracy=float(values["validation_accuracy"]),
+        test_accuracy=float(values["test_accuracy"]),
+        test_loss=float(values["test_loss"]),
+        hidden_units=tuple(values["hidden_units"]),
+        learning_rate=float(values["learning_rate"]),
+    )
 
 
-def read_seeds(folder: RunFolder, record: dict[str, Any]) -> Seeds | None:
-    """The winner's test scores over its seeds, `None` where the test split was not opened for them.
-
-    Raises:
-        RunError: run.json is damaged there.
-    """
-    told = record.get("seeds")
-    if told is None:
+def read_seeds(record: Mapping[str, Any]) -> Seeds | None:
+    """The winner's test scores over its seeds, `None` where the test split was not opened for them."""
+    values = record.get("seeds")
+    if values is None:
         return None
-    with reading(folder.record_path, "the file is damaged; restore it, or run again into a new folder"):
-        seeds = Seeds(
-            tuple(int(seed) for seed in told["seeds"]),
-            tuple(share(accuracy) for accuracy in told["test_accuracies"]),
-            tuple(finite(loss) for loss in told["test_losses"]),
-        )
-        if not len(seeds.seeds) == len(seeds.test_accuracies) == len(seeds.test_losses) > 0:
-            msg = "not as many test scores as seeds"
-            raise ValueError(msg)
-    return seeds
+    return Seeds(
+        tuple(values["seeds"]),
+        tuple(map(float, values["test_accuracies"])),
+        tuple(map(float, values["test_losses"])),
+    )
 
 
 def beside_document(

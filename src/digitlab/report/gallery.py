@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from digitlab.data.split import IMAGE_SIDE, Images
 from digitlab.evaluation import Mistake
-from digitlab.report.style import ACCENT, FAINT, new_figure
+from digitlab.report.style import ACCENT, FAINT, drawable, new_figure
 
 COLUMNS, ROWS = 8, 3
 LONG_NAMES = 8
@@ -33,7 +33,7 @@ def draw_gallery(images: Images, mistakes: Sequence[Mistake], class_names: Seque
         row, column = divmod(position, COLUMNS)
         top, left = row * CELL_HEIGHT + TOP, column * CELL_WIDTH + (CELL_WIDTH - IMAGE_SIDE) // 2
         sheet[top : top + IMAGE_SIDE, left : left + IMAGE_SIDE] = image
-        true, taken = class_names[mistake.true], class_names[mistake.predicted]
+        true, taken = drawable(class_names[mistake.true]), drawable(class_names[mistake.predicted])
         size = 6.5 if len(true) + len(taken) > LONG_NAMES else 10
         middle = left + IMAGE_SIDE / 2 - 0.5
         words: dict[str, Any] = {"ha": "center", "parse_math": False}

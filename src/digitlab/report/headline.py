@@ -122,7 +122,7 @@ def _of_scan(scan: Scan, contents: Contents) -> Headline:
         ("steepest descent", f"{scan.steepest:.2g}"),
         ("valley", f"{scan.valley:.2g}"),
         ("steps of the range test", f"{len(scan.learning_rates):,}"),
-        ("rates trained", ", ".join(f"{rate:g}" for rate in scan.diagnostics) or "none"),
+        ("rates trained", ", ".join(f"{rate:g}" for rate in scan.drawn) or "none"),
         ("time, all stages", duration(_seconds(contents))),
     )
     return Headline(f"{scan.suggestion:.2g}", "is the suggested learning rate", facts)

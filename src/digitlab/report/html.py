@@ -15,12 +15,20 @@ from digitlab.report.curves import chosen_epoch, read_curves
 from digitlab.report.document import beside_document, read_beside
 from digitlab.report.finalists import ranking
 from digitlab.report.headline import headline, is_unfinished, reached, verb
+from digitlab.report.parallel import MOST_LINES
 from digitlab.report.trials import best_networks, varying
-from digitlab.report.words import counted, duration, percent, spread, widths
+from digitlab.report.words import counted, duration, percent, printable, spread, widths
 
 BEST_TRIALS, FAILED_TRIALS = 10, 10
 
+
+def _printable(value: object) -> object:
+    """What a page is given to write: text of a run without characters that would hide or reorder what follows."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 _environment = Environment(
+    finalize=_printable,
     loader=PackageLoader("digitlab.report", "templates"),
     autoescape=select_autoescape(default=True, default_for_string=True),
     undefined=StrictUndefined,
@@ -90,6 +98,7 @@ def _trials(contents: Contents) -> dict[str, Any]:
     failed = [trial for trial in contents.trials if trial.score is None]
     return {
         "trials": contents.trials,
+        "drawn_trials": min(len(contents.trials), MOST_LINES),
         "best_trials": best_networks(contents.trials, BEST_TRIALS),
         "further": varying(contents.trials),
         "failed": failed[:FAILED_TRIALS],

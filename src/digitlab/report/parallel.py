@@ -19,6 +19,8 @@ from digitlab.report.style import ACCENT, FAINT, INK, SCORES, VALIDATION, new_fi
 from digitlab.report.trials import Trial
 
 WIDTH, AXIS_WIDTH, HEIGHT = 9.6, 1.55, 4.6
+# More lines could not be followed, and each takes a kilobyte of the page.
+MOST_LINES = 1000
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 
@@ -31,6 +33,7 @@ def draw_trials(trials: Sequence[Trial]) -> Figure:
     Args:
         trials: At least one.
     """
+    trials = best_of(trials, MOST_LINES)
     axes = trial_axes(trials)
     figure = new_figure(max(WIDTH, AXIS_WIDTH * len(axes)), HEIGHT)
     panel = figure.subplots()
@@ -44,6 +47,14 @@ def draw_trials(trials: Sequence[Trial]) -> Figure:
     panel.set_ylim(-0.17 if any(trial.score is None for trial in trials) else -0.08, 1.15)
     figure.legend(handles=_legend(trials, best), loc="outside lower center", ncols=5, fontsize=8.5, labelcolor=INK)
     return figure
+
+
+def best_of(trials: Sequence[Trial], most: int) -> Sequence[Trial]:
+    """At most `most` trials, those with the best scores, in the order given."""
+    if len(trials) <= most:
+        return trials
+    ordered = sorted(range(len(trials)), key=lambda index: (-(trials[index].score or 0.0), index))
+    return [trials[index] for index in sorted(ordered[:most])]
 
 
 def _draw_lines(panel: Axes, trials: Sequence[Trial], axes: Sequence[Axis], best: int | None) -> None:

@@ -80,7 +80,7 @@ def _mark(axes: Axes, scan: Scan, rate: float, color: str) -> None:
 
 def _mark_trained(axes: Axes, scan: Scan) -> None:
     """The rates that were trained for some epochs, along the foot."""
-    for rate in scan.diagnostics:
+    for rate in scan.drawn:
         taken = rate == scan.suggestion
         axes.plot(
             [rate], [0], "^", markersize=9, clip_on=False, zorder=6, color=INK if taken else "white",
@@ -91,4 +91,4 @@ def _mark_trained(axes: Axes, scan: Scan) -> None:
 
 def _other(scan: Scan) -> float | None:
     """The rate that stands in the legend for those trained and not suggested."""
-    return next((rate for rate in scan.diagnostics if rate != scan.suggestion), None)
+    return next((rate for rate in scan.drawn if rate != scan.suggestion), None)

@@ -25,7 +25,7 @@ def draw_learning_rates(scan: Scan) -> Figure:
         scan: With at least one rate that was trained.
     """
     figure = new_figure(9.6, 4.2)
-    colors = rate_colors(len(scan.diagnostics))
+    colors = rate_colors(len(scan.drawn))
     for axes, name, title in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
         _draw_panel(axes, scan, name, colors)
         axes.set_title(title)
@@ -40,7 +40,7 @@ def rate_colors(count: int) -> list[str]:
 
 def _draw_panel(axes: Axes, scan: Scan, name: str, colors: Sequence[str]) -> None:
     drawn = []
-    for (rate, rows), color in zip(scan.diagnostics.items(), colors, strict=True):
+    for (rate, rows), color in zip(scan.drawn.items(), colors, strict=True):
         epochs = [row["epoch"] for row in rows]
         training, validation = ([row[key] for row in rows] for key in (name, f"val_{name}"))
         taken = rate == scan.suggestion
@@ -70,7 +70,7 @@ def _legend(scan: Scan, colors: Sequence[str]) -> list[Line2D]:
     handles = [
         Line2D([], [], color=color, marker="o", markersize=4, linewidth=2.6 if rate == scan.suggestion else 1.5,
                label=f"{rate:g}{' (suggested)' if rate == scan.suggestion else ''}")
-        for rate, color in zip(scan.diagnostics, colors, strict=True)
+        for rate, color in zip(scan.drawn, colors, strict=True)
     ]  # fmt: skip
     return [
         *handles,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from digitlab.evaluation import Comparison
-from digitlab.report.reading import finite, reading, share
 from digitlab.report.words import counted, percent
-from digitlab.runs import RunFolder
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,20 @@ class Recommended:
         )
 
 
-def read_recommended(folder: RunFolder, record: dict[str, Any]) -> Recommended | None:
-    """What a study recommends, `None` in a run that recommends nothing.
-
-    Raises:
-        RunError: run.json is damaged there.
-    """
-    told = record.get("recommended")
-    if told is None:
+def read_recommended(record: Mapping[str, Any]) -> Recommended | None:
+    """What a study recommends, from a checked record; `None` in a run that recommends nothing."""
+    values = record.get("recommended")
+    if values is None:
         return None
-    with reading(folder.record_path, "the file is damaged; restore it, or run again into a new folder"):
-        test, comparison = told["test"], told["comparison"]
-        low, high = map(share, test["accuracy_interval"])
-        fields = {**comparison, **{key: tuple(comparison[key]) for key in ("accuracy_interval", "loss_interval")}}
-        return Recommended(
-            report=str(told["report"]),
-            epochs=int(told["epochs"]),
-            test_accuracy=share(test["accuracy"]),
-            test_interval=(low, high),
-            test_loss=finite(test["loss"]),
-            comparison=Comparison(**fields),
-        )
+    test, comparison = values["test"], values["comparison"]
+    known = {field.name: comparison[field.name] for field in dataclasses.fields(Comparison)}
+    intervals = {name: tuple(comparison[name]) for name in ("accuracy_interval", "loss_interval")}
+    low, high = test["accuracy_interval"]
+    return Recommended(
+        report=values["report"],
+        epochs=values["epochs"],
+        test_accuracy=float(test["accuracy"]),
+        test_interval=(low, high),
+        test_loss=float(test["loss"]),
+        comparison=Comparison(**{**known, **intervals}),
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from digitlab.report.reading import finite, positive, reading, share
 from digitlab.report.trials import FURTHER
-from digitlab.runs import RunFolder
+
+# More than the brackets of any plan have; a record may state any number.
+MOST_RUNGS = 1000
 
 
 @dataclass(frozen=True)
@@ -107,55 +109,46 @@ class Search:
     duration_s: float
 
 
-def read_search(folder: RunFolder, record: dict[str, Any]) -> Search | None:
-    """The search of a run, `None` if it made none or has not ended it.
-
-    Raises:
-        RunError: run.json is damaged there.
-    """
-    told = record.get("search")
-    if told is None:
+def read_search(record: Mapping[str, Any]) -> Search | None:
+    """The search of a checked record, `None` if the run made none or has not ended it."""
+    values = record.get("search")
+    if values is None:
         return None
-    with reading(folder.record_path, "the file is damaged; restore it, or search again into a new folder"):
-        finalists = tuple(_read_finalist(finalist) for finalist in told["finalists"])
-        plan = told["plan"]
-        return Search(
-            brackets=_read_brackets([rung for rung in plan if rung["iteration"] == 0]),
-            iterations=1 + max(int(rung["iteration"]) for rung in plan),
-            trials=int(told["trials"]),
-            epochs=int(told["epochs"]),
-            finalists=finalists,
-            winner={finalist.rank: finalist for finalist in finalists}[told["choice"]["winner"]],
-            sentence=str(told["choice"]["sentence"]),
-            space={str(name): list(values) for name, values in told["space"].items() if values},
-            lanes=None if told["lanes"] is None else int(told["lanes"]),
-            duration_s=finite(told["duration_s"]),
-        )
+    finalists = tuple(_read_finalist(finalist) for finalist in values["finalists"])
+    plan = values["plan"]
+    return Search(
+        brackets=_read_brackets([rung for rung in plan if rung["iteration"] == 0]),
+        iterations=1 + max(rung["iteration"] for rung in plan),
+        trials=values["trials"],
+        epochs=values["epochs"],
+        finalists=finalists,
+        winner=finalists[values["choice"]["winner"]],
+        sentence=values["choice"]["sentence"],
+        space={name: list(choices) for name, choices in values["space"].items() if choices},
+        lanes=values["lanes"],
+        duration_s=float(values["duration_s"]),
+    )
 
 
-def _read_brackets(plan: list[dict[str, Any]]) -> tuple[Bracket, ...]:
+def _read_brackets(plan: Sequence[Mapping[str, Any]]) -> tuple[Bracket, ...]:
     rungs: dict[int, list[Rung]] = {}
-    for told in plan:
-        rung = Rung(int(told["trials"]), int(told["first_epoch"]), int(told["last_epoch"]))
-        rungs.setdefault(int(told["bracket"]), []).append(rung)
+    for values in plan[:MOST_RUNGS]:
+        rung = Rung(values["trials"], values["first_epoch"], values["last_epoch"])
+        rungs.setdefault(values["bracket"], []).append(rung)
     return tuple(Bracket(number, tuple(of_bracket)) for number, of_bracket in rungs.items())
 
 
-def _read_finalist(told: dict[str, Any]) -> Finalist:
-    accuracies = tuple(share(value) for value in told["accuracies"])
-    if not accuracies or any(len(told[name]) != len(accuracies) for name in ("seeds", "losses", "epochs")):
-        msg = "a finalist without as many scores as seeds"
-        raise ValueError(msg)
+def _read_finalist(values: Mapping[str, Any]) -> Finalist:
     return Finalist(
-        rank=int(told["rank"]),
-        hidden_units=tuple(int(width) for width in told["hidden_units"]),
-        learning_rate=positive(told["learning_rate"]),
-        search_score=share(told["search_score"]),
-        seeds=tuple(int(seed) for seed in told["seeds"]),
-        accuracies=accuracies,
-        losses=tuple(finite(loss) for loss in told["losses"]),
-        epochs=tuple(int(epochs) for epochs in told["epochs"]),
-        mean_accuracy=share(told["mean_accuracy"]),
-        deviation=finite(told["deviation"]),
-        further={name: finite(told[name]) for name in FURTHER if name in told},
+        rank=values["rank"],
+        hidden_units=tuple(values["hidden_units"]),
+        learning_rate=float(values["learning_rate"]),
+        search_score=float(values["search_score"]),
+        seeds=tuple(values["seeds"]),
+        accuracies=tuple(map(float, values["accuracies"])),
+        losses=tuple(map(float, values["losses"])),
+        epochs=tuple(values["epochs"]),
+        mean_accuracy=float(values["mean_accuracy"]),
+        deviation=float(values["deviation"]),
+        further={name: float(values[name]) for name in FURTHER if name in values},
     )

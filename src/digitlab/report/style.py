@@ -13,7 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 
+from digitlab.report.words import printable
 from digitlab.runs import write_bytes
 
 INK, FAINT, GRID = "#1f2430", "#6b7280", "#e5e7eb"
@@ -24,6 +26,7 @@ ERRORS = LinearSegmentedColormap.from_list("errors", ["#fdf3ec", "#f6b48c", "#d9
 SCORES = LinearSegmentedColormap.from_list("scores", ["#c3c8d1", "#8fb3d9", "#2f6fb2", "#12305a"])
 RATES = LinearSegmentedColormap.from_list("rates", ["#3a9c8f", "#2f6fb2", "#7d4aa5", "#d9622b"])
 PNG_DPI = 150
+LONGEST_NAME = 40
 
 _SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -56,6 +59,14 @@ def styled() -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)  # type: ignore[arg-type]
         yield
+
+
+def drawable(text: str) -> str:
+    """A name as a figure can show it: one line of at most 40 characters, of those that the font has."""
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    line = printable(" ".join(text.split()))
+    shown = "".join(character if ord(character) in known else "\ufffd" for character in line[: LONGEST_NAME + 1])
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from digitlab.report.reading import finite, positive, read_rows, reading, share
 from digitlab.runs import RunFolder
+from digitlab.runs.checks import CheckError, cell, finite, number, positive, reading, share, text, whole, within
+from digitlab.runs.csv_file import read_rows
+from digitlab.runs.record_checks import MOST_EPOCHS, MOST_LAYERS, MOST_UNITS
 
 COLUMNS = (
     "trial", "hidden_units", "learning_rate", "batch_size", "dropout", "weight_decay", "rung", "last_epoch", "score",
@@ -15,6 +17,22 @@ COLUMNS = (
 )  # fmt: skip
 # Beside widths and learning rate, what a space may vary.
 FURTHER = ("batch_size", "dropout", "distortion", "weight_decay")
+
+_NAME, _ERROR = text(100), text(200_000)
+_WIDTH = cell(whole(1, MOST_UNITS))
+_EPOCH = cell(whole(0, MOST_EPOCHS))
+_CELLS: dict[str, Callable[[object], float]] = {
+    "learning_rate": cell(positive),
+    "batch_size": cell(number(1, 1e9)),
+    "dropout": cell(share),
+    "distortion": cell(number(0, 1e6)),
+    "weight_decay": cell(number(0, 1e6)),
+    "rung": cell(whole(0, 1000)),
+    "last_epoch": _EPOCH,
+    "score": cell(share),
+    "best_epoch": _EPOCH,
+    "val_loss": cell(finite),
+}
 
 
 @dataclass(frozen=True)
@@ -73,26 +91,33 @@ def read_trials(folder: RunFolder, record: dict[str, Any]) -> tuple[Trial, ...]:
         return tuple(_read_trial(row) for row in read_rows(path, COLUMNS))
 
 
-def _read_trial(row: dict[str, str]) -> Trial:
-    units = tuple(int(width) for width in row["hidden_units"].split("-") if row["hidden_units"])
-    if any(width < 1 for width in units):
-        msg = f"{row['hidden_units']} for layers"
-        raise ValueError(msg)
+def _read_trial(row: Mapping[str, str]) -> Trial:
     return Trial(
-        name=row["trial"],
-        hidden_units=units,
-        learning_rate=positive(row["learning_rate"]),
-        batch_size=positive(row["batch_size"]),
-        dropout=finite(row["dropout"]),
-        distortion=finite(row.get("distortion", 0)),  # a column that the first searches did not write
-        weight_decay=finite(row["weight_decay"]),
-        rung=int(row["rung"]),
-        last_epoch=int(row["last_epoch"]),
-        score=share(row["score"]) if row["score"] else None,
-        best_epoch=int(row["best_epoch"]) if row["best_epoch"] else None,
-        val_loss=finite(row["val_loss"]) if row["val_loss"] else None,
-        error=row["error"],
+        name=within("trial", _NAME, row["trial"]),
+        hidden_units=_read_widths(row["hidden_units"]),
+        rung=_number(row, "rung"),
+        last_epoch=_number(row, "last_epoch"),
+        learning_rate=_number(row, "learning_rate"),
+        batch_size=_number(row, "batch_size"),
+        dropout=_number(row, "dropout"),
+        distortion=_number(row, "distortion") if "distortion" in row else 0.0,  # the first searches wrote none
+        weight_decay=_number(row, "weight_decay"),
+        score=_number(row, "score") if row["score"] else None,
+        best_epoch=_number(row, "best_epoch") if row["best_epoch"] else None,
+        val_loss=_number(row, "val_loss") if row["val_loss"] else None,
+        error=within("error", _ERROR, row["error"]),
     )
+
+
+def _number(row: Mapping[str, str], name: str) -> Any:
+    return within(name, _CELLS[name], row[name])
+
+
+def _read_widths(content: str) -> tuple[int, ...]:
+    parts = content.split("-") if content else []
+    if len(parts) > MOST_LAYERS:
+        raise CheckError(f"at most {MOST_LAYERS} hidden layers", str(len(parts)), ("hidden_units",))
+    return tuple(within("hidden_units", _WIDTH, part) for part in parts)
 
 
 def varying(trials: Sequence[Trial]) -> list[str]:

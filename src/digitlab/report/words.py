@@ -1,9 +1,25 @@
-"""How numbers are written in figures and on the page."""
+"""How numbers and texts are written in figures and on the page."""
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
+
+# Control characters but for tab and line break, surrogates, and those that reorder the text around them.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """A text in which every character that cannot be printed is replaced by U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the indices below `count`, at equal distances, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(step * (count - 1) / (most - 1)) for step in range(most)]
 
 
 def percent(value: float, digits: int = 2) -> str:

@@ -19,6 +19,11 @@ from digitlab.report.rates import draw_learning_rates
 from digitlab.report.reliability import draw_calibration, draw_risk_coverage
 from digitlab.report.style import save_figure, styled
 from digitlab.runs import write_text
+from digitlab.runs.layout import FIGURES, Layout
+from digitlab.runs.own_files import refuse_links
+
+# What a report writes into: its page lies in the run folder itself.
+_WRITTEN = Layout((), {"figures": FIGURES})
 
 
 def write_report(run_folder: Path) -> Path:
@@ -35,6 +40,7 @@ def write_report(run_folder: Path) -> Path:
         RunError: It is no run folder, a file in it is damaged, or it cannot be written to.
     """
     contents = read_contents(run_folder)
+    refuse_links(run_folder, _WRITTEN)
     with styled():
         figures = {
             name: save_figure(figure, run_folder / "figures", name) for name, figure in draw_figures(contents).items()

@@ -33,7 +33,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             prefix=f"{TEMPORARY_PREFIX}{path.stem[:40]}-", suffix="".join(path.suffixes[-2:]), dir=path.parent
         )
         os.close(handle)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise _cannot_write(path, error) from error
     temporary = Path(name)
     try:
@@ -58,12 +58,6 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed while writing left behind; for whoever alone writes in `folder`."""
-    for path in folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
-
-
 def _make_durable(path: Path) -> None:
     # mkstemp made it private; a run folder is to be read by whoever may read its neighbours.
     umask = os.umask(0)
@@ -84,8 +78,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _cannot_write(path: Path, error: OSError) -> RunError:
+def _cannot_write(path: Path, error: Exception) -> RunError:
     return RunError(
-        f"cannot write {path}: {error.strerror or error}",
+        f"cannot write {path}: {getattr(error, 'strerror', None) or error}",
         hint="free some space or choose another folder with --out; the same command then goes on",
     )

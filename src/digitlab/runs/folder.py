@@ -6,19 +6,23 @@ import contextlib
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from digitlab.errors import RunError
-from digitlab.runs.atomic import remove_unfinished, write_text
+from digitlab.runs.atomic import write_text
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from digitlab.runs.layout import Layout
+
+# What checks and removes a run's files is imported where it is needed: a cold `predict` needs none of it.
+RECORD, HISTORY, LOCK = "run.json", "history.csv", ".lock"
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "duration_s")
-
-REQUIRED = {"config", "dataset", "stages", "status", "name", "versions", "machine"}
+_DAMAGED = "the file is damaged; restore it, or train again into a new folder"
 
 Row = dict[str, float]
 
@@ -39,36 +43,31 @@ class RunFolder:
     @property
     def record_path(self) -> Path:
         """``run.json``."""
-        return self / "run.json"
+        return self / RECORD
 
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return self.record_path.exists()
+        return os.path.lexists(self.record_path)
 
     def read_record(self) -> dict[str, Any]:
-        """run.json as a dictionary.
+        """run.json as a dictionary, every value that digitlab uses checked for its type and range.
 
         Raises:
             RunError: There is none, or it is not what digitlab writes.
         """
-        try:
-            record = json.loads(self.record_path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise RunError(
-                f"{self.path}: expected a run folder, found no run.json in it",
-                hint="name a folder that `digitlab train` made, such as runs/NAME",
-            ) from error
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.record_path}: expected a run's record, got: {error}",
-                hint="the file is damaged; restore it, or train again into a new folder",
-            ) from error
-        if not isinstance(record, dict) or record.get("format") != FORMAT or not set(record) >= REQUIRED:
-            raise RunError(
-                f"{self.record_path}: expected a record of format {FORMAT}",
-                hint="it was written by another version of digitlab, or by something else",
-            )
-        return record
+        from digitlab.runs.checks import reading
+        from digitlab.runs.json_file import read_json
+        from digitlab.runs.record_checks import check_record
+
+        with reading(self.record_path, _DAMAGED, "a run's record"):
+            try:
+                value = read_json(self.record_path)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise RunError(
+                    f"{self.path}: expected a run folder, found no {RECORD} in it",
+                    hint="name a folder that `digitlab train` made, such as runs/NAME",
+                ) from error
+            return check_record(value)
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Write run.json."""
@@ -81,17 +80,19 @@ class RunFolder:
         return record
 
     def read_history(self) -> list[Row]:
-        """history.csv, a dictionary an epoch; empty cells (no validation) are left out."""
-        try:
-            with (self / "history.csv").open(newline="", encoding="utf-8") as file:
-                return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise RunError(
-                f"{self / 'history.csv'}: expected numbers under {', '.join(HISTORY_COLUMNS)}, got: {error}",
-                hint="the file is damaged; restore it, or train again into a new folder",
-            ) from error
+        """history.csv, a dictionary per epoch; empty cells (no validation) are left out.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        from digitlab.runs.checks import reading
+        from digitlab.runs.history import read_history
+
+        with reading(self / HISTORY, _DAMAGED):
+            try:
+                return read_history(self / HISTORY)
+            except FileNotFoundError:
+                return []
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Write history.csv, a row an epoch."""
@@ -99,34 +100,50 @@ class RunFolder:
         writer = csv.DictWriter(text, HISTORY_COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
-        write_text(self / "history.csv", text.getvalue())
+        write_text(self / HISTORY, text.getvalue())
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, layout: Layout | None = None) -> Iterator[None]:
         """Hold the folder for this process, so that two runs never write into it at once.
 
-        The operating system lets go of it when the process ends, however it ends. What a killed
-        process was writing at that moment is removed.
+        The operating system releases the lock when the process ends, however it ends. The temporary files of a killed
+        process are removed.
+
+        Args:
+            layout: The folders below this one that will be written into. Defaults to those of a run.
 
         Raises:
-            RunError: Another process holds it, or the folder cannot be made.
+            RunError: Another process holds it, the folder cannot be made, or a symbolic link stands in the place of
+                one of its folders.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = (self / ".lock").open("w")
-        except OSError as error:
-            raise RunError(
-                f"cannot make the run folder {self.path}: {error.strerror or error}",
-                hint="choose another with --out",
-            ) from error
-        with file:
+        from digitlab.runs.layout import RUN
+        from digitlab.runs.own_files import refuse_links, remove_unfinished
+
+        with self._open_lock() as file:
             if not _try_lock(file):
                 raise RunError(
                     f"{self.path} is in use by another digitlab process",
                     hint="wait for it to end, or choose another folder with --out",
                 )
-            remove_unfinished(self.path)
+            refuse_links(self.path, layout or RUN)
+            remove_unfinished(self.path, layout or RUN)
             yield
+
+    def _open_lock(self) -> IO[bytes]:
+        from digitlab.runs.regular_file import NotRegularError, open_lock_file
+
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return open_lock_file(self / LOCK)
+        except NotRegularError as error:
+            raise RunError(
+                f"cannot lock {self / LOCK}: {error.strerror}", hint="remove it; digitlab makes the file anew"
+            ) from error
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+            raise RunError(
+                f"cannot make the run folder {self.path}: {getattr(error, 'strerror', None) or error}",
+                hint="choose another with --out",
+            ) from error
 
 
 def new_run_path(command: str, root: Path = Path("runs")) -> Path:
@@ -134,13 +151,13 @@ def new_run_path(command: str, root: Path = Path("runs")) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = root / f"{command}-{stamp}"
     number = 1
-    while path.exists():
+    while os.path.lexists(path):
         number += 1
         path = root / f"{command}-{stamp}-{number}"
     return path
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _try_lock(file: IO[bytes]) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt

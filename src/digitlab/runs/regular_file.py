@@ -59,5 +59,41 @@ def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:
         raise
 
 
+def open_lock_file(path: Path) -> BinaryIO:
+    """Open a lock file, made where it is missing, without changing what lies there.
+
+    Args:
+        path: The file. A symbolic link in its place is refused, whatever it points to.
+
+    Returns:
+        The file, open for reading and writing.
+
+    Raises:
+        NotRegularError: Something else than a regular file lies there.
+        OSError: It can be neither opened nor made.
+    """
+    flags = os.O_RDWR | os.O_CREAT
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_regular(path, "a symbolic link") from error
+        if error.errno == errno.EISDIR:
+            raise _not_regular(path, "a folder") from error
+        if error.errno == errno.ENXIO:
+            raise _not_regular(path, "a socket or a device") from error
+        raise
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind != stat.S_IFREG:
+            raise _not_regular(path, _KINDS.get(kind, "something else"))
+        return os.fdopen(descriptor, "r+b", buffering=0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 def _not_regular(path: Path, kind: str) -> NotRegularError:
     return NotRegularError(errno.EINVAL, f"expected a regular file, got {kind}", str(path))

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+from pathlib import Path
 from typing import Any
 
 from digitlab.data import Dataset
 from digitlab.errors import RunError
 from digitlab.runs import RunFolder
-
-_RUN_FILES = (
-    "run.json", "history.csv", "model.keras", "model.onnx", "model.html", "evaluation.json", "predictions.npz",
-    "report.html", "distorted.npz", "scan.csv", "trials.csv",
-)  # fmt: skip
-_RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists", "recommended", "members")
+from digitlab.runs.own_files import remove_own_files
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:
@@ -39,19 +34,32 @@ def refuse_finished(folder: RunFolder) -> None:
 def refuse_foreign_folder(folder: RunFolder) -> None:
     """Raise `RunError` where something else lies in the folder."""
     path = folder.path
-    if path.is_dir() and not folder.exists():
-        foreign = sorted(p.name for p in path.iterdir() if not p.name.startswith("."))
-        if foreign:
-            raise RunError(
-                f"{path} exists and is no run folder: {', '.join(foreign[:3])} lies in it",
-                hint="choose a new or empty folder with --out",
-            )
+    if folder.exists():
+        return
+    foreign = [name for name in _names(path) if not name.startswith(".")]
+    if foreign:
+        raise RunError(
+            f"{path} exists and is no run folder: {', '.join(foreign[:3])} lies in it",
+            hint="choose a new or empty folder with --out",
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):  # the latter is reported where the folder is made
+        return []
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise RunError(
+            f"cannot read the folder {folder}: {getattr(error, 'strerror', None) or error}",
+            hint="check its rights, or choose another folder with --out",
+        ) from error
 
 
 def refuse_other_data(folder: RunFolder, dataset: Dataset) -> None:
     """Raise `RunError` for another test split; the training part is compared where training begins."""
     recorded = folder.read_record()["dataset"]
-    same_training = recorded["train_fingerprint"] == dataset.train.fingerprint
+    same_training = recorded.get("train_fingerprint") == dataset.train.fingerprint
     if same_training and recorded["fingerprint"] != dataset.fingerprint:
         raise RunError(
             f"{folder.path} holds an unfinished run with another test split",
@@ -71,9 +79,10 @@ def close_interrupted(folder: RunFolder) -> None:
 
 
 def clear_run(folder: RunFolder) -> None:
-    """Remove what digitlab wrote into a run folder, and nothing else."""
-    for name in _RUN_FILES:
-        (folder / name).unlink(missing_ok=True)
-    for name in _RUN_FOLDERS:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
+    """Remove what digitlab wrote into a run folder, and nothing else.
+
+    Raises:
+        RunError: Something that digitlab did not make has the name of one of its files or folders; nothing is removed
+            then. Or a file cannot be removed.
+    """
+    remove_own_files(folder.path)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from digitlab.config import TrainConfig
-from digitlab.data import Dataset
+from digitlab.data import Dataset, Split
 from digitlab.evaluation import compare_probabilities
 from digitlab.runs import RunFolder
+from digitlab.runs.checks import reading
+from digitlab.runs.npz_file import check_array, read_arrays
 from digitlab.study.stages import summarise
 from digitlab.study.train import train_and_report
 
@@ -35,7 +38,7 @@ def recommend(folder: RunFolder, dataset: Dataset, recipe: TrainConfig, progress
     own = RunFolder(folder / FOLDER)
     if not (own.exists() and own.read_record()["status"] == "finished"):
         train_and_report(dataset, config, own.path, progress=progress)
-    comparison = compare_probabilities(*_test_predictions(own, folder))
+    comparison = compare_probabilities(*_test_predictions(dataset.test, own, folder))
     return {
         **summarise(own),
         "run": FOLDER,
@@ -44,10 +47,14 @@ def recommend(folder: RunFolder, dataset: Dataset, recipe: TrainConfig, progress
     }
 
 
-def _test_predictions(a: RunFolder, b: RunFolder) -> tuple[Any, Any, Any]:
+def _test_predictions(test: Split, a: RunFolder, b: RunFolder) -> tuple[Any, Any, Any]:
     """Labels and both runs' probabilities of the test images."""
     found = []
+    shape = (len(test), test.num_classes)
     for folder in (a, b):
-        with np.load(folder / "predictions.npz", allow_pickle=False) as archive:
-            found.append((archive["test_labels"], archive["test_probabilities"]))
+        path = folder / "predictions.npz"
+        with reading(path, "the file is damaged; run the study again with --overwrite"):
+            arrays = read_arrays(path, ("test_labels", "test_probabilities").__contains__, 16 * math.prod(shape))
+            labels = check_array(arrays["test_labels"], shape[:1], np.uint8)
+            found.append((labels, check_array(arrays["test_probabilities"], shape, np.float32)))
     return found[0][0], found[0][1], found[1][1]

@@ -241,8 +241,8 @@ def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
     record = folder.read_record()
     asked = {
         "verb": (record.get("command"), study.command),
-        **{what: (record.get("study", {}).get(what), wanted) for what, wanted in study.identity().items()},
-        "training data": (record["dataset"]["train_fingerprint"], dataset.train.fingerprint),
+        **{what: ((record.get("study") or {}).get(what), wanted) for what, wanted in study.identity().items()},
+        "training data": (record["dataset"].get("train_fingerprint"), dataset.train.fingerprint),
         "software": (deciding_versions(record["versions"]), deciding_versions(describe_versions())),
     }
     refuse_differences(folder, asked)

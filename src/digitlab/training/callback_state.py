@@ -10,15 +10,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from digitlab.model.backend import keras
+from digitlab.runs.checks import Check, CheckError, any_number, fields, list_of, mapping_of, optional, shown, whole
 
 State = dict[str, Any]
 
-_REMEMBERED: dict[type, tuple[str, ...]] = {
-    keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch", "best_weights"),
-    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
-    keras.callbacks.ModelCheckpoint: ("best",),
-    keras.callbacks.History: ("epoch", "history"),
+
+def _weights(value: object) -> Any:
+    """What `get_weights` of a network gave: a list of arrays of numbers."""
+    return list_of(_array)(value)
+
+
+def _array(value: object) -> Any:
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+        raise CheckError("an array of numbers", shown(value))
+    return value
+
+
+_count = whole(0, 10**9)
+# What each of Keras' callbacks remembers, and what may be put back: a checkpoint may be damaged, or a stranger's.
+_REMEMBERED: dict[type, dict[str, Check[Any]]] = {
+    keras.callbacks.EarlyStopping: {
+        "wait": _count,
+        "stopped_epoch": _count,
+        "best": optional(any_number),
+        "best_epoch": _count,
+        "best_weights": optional(_weights),
+    },
+    keras.callbacks.ReduceLROnPlateau: {"wait": _count, "best": optional(any_number), "cooldown_counter": _count},
+    keras.callbacks.ModelCheckpoint: {"best": optional(any_number)},
+    keras.callbacks.History: {"epoch": list_of(_count), "history": mapping_of(list_of(any_number))},
 }
 _STATELESS = (
     keras.callbacks.CSVLogger,
@@ -37,6 +60,19 @@ def get_state(callback: Any) -> State | None:
     if names is not None:
         return {name: getattr(callback, name) for name in names if hasattr(callback, name)}
     return {} if type(callback) in _STATELESS else None
+
+
+def check_state(callback: Any, state: State) -> State:
+    """Check what is to be put back into a callback.
+
+    Keras' own callbacks have their checks here. Any other states them as ``state_checks``, by the keys of its state, or
+    looks at the state itself.
+
+    Raises:
+        CheckError: Names what the callback does not remember like that.
+    """
+    own: dict[str, Check[Any]] | None = getattr(callback, "state_checks", None)
+    return fields(own)(state) if own is not None else fields({}, _REMEMBERED.get(type(callback), {}))(state)
 
 
 def set_state(callback: Any, state: State) -> None:

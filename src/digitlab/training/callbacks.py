@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder, atomic_path
+from digitlab.runs.checks import Check, any_number, optional, whole
 from digitlab.training.job import Row
 
 Logs = dict[str, Any]
@@ -83,6 +84,8 @@ class BestModel(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         path: The ``.keras`` file; `None` only keeps count of the best epoch.
     """
+
+    state_checks: ClassVar[dict[str, Check[Any]]] = {"best": any_number, "best_epoch": optional(whole(1))}
 
     def __init__(self, path: Path | None) -> None:
         super().__init__()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import zipfile
+import math
+import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,51 @@ import numpy.typing as npt
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
 from digitlab.runs import atomic_path
+from digitlab.runs.checks import (
+    CheckError,
+    any_number,
+    epoch,
+    fields,
+    flag,
+    list_of,
+    mapping_of,
+    optional,
+    reading,
+    seconds,
+    text,
+    whole,
+    within,
+)
+from digitlab.runs.json_file import parse_json
+from digitlab.runs.npz_file import read_arrays
 from digitlab.training import callback_state
+
+# The record, as UTF-32, of a training of 100,000 epochs; and arrays that callbacks of the user's own remember.
+_MOST_RECORD_BYTES, _MOST_OTHER_BYTES = 64 * 2**20, 64 * 2**20
+
+
+def _named_state(value: object) -> tuple[str, Any]:
+    """A callback's class and what it remembers."""
+    pair = list_of(lambda part: part, least=2, most=2)(value)
+    return text(1000)(pair[0]), optional(mapping_of(lambda part: part))(pair[1])
+
+
+_row_times = fields({"epoch": epoch, "learning_rate": any_number, "duration_s": seconds})
+
+
+def _row(value: object) -> dict[str, float]:
+    """An epoch's row, whose other columns are the network's own metrics."""
+    return mapping_of(any_number, most=100)(_row_times(value))
+
+
+_check_record = fields(
+    {
+        "callbacks": list_of(_named_state, most=1000),
+        "history": list_of(_row),
+        "epochs_done": whole(0, 100_000),
+        "finished": flag,
+    }
+)
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
@@ -55,24 +101,19 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             RunError: The file is damaged, or was written for another network.
         """
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return
-        try:
-            # Opened here, since NumPy leaves a damaged archive open.
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            record = json.loads(str(arrays.pop("record")[()]))
-            _assign(_variables(model), arrays)
-            states = _decode(record["callbacks"], arrays)
-            self._remembered = _match(self._others, [(name, state) for name, state in states], self.path)
+        with reading(self.path, "the file is damaged; train again with --overwrite", "this run's checkpoint"):
+            variables = _variables(model)
+            arrays = read_arrays(self.path, lambda name: True, _most_bytes(variables))
+            record = _check_record(parse_json(str(arrays.pop("record")[()]), any_number=True))
+            _assign(variables, arrays)
+            states = [(name, _decode(state, arrays)) for name, state in record["callbacks"]]
+            self._remembered = _match(self._others, states, self.path)
+            _check_best_weights(model, self._remembered)
             self.history[:] = record["history"]
             self.epochs_done = record["epochs_done"]
             self.finished = record["finished"]
-        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-            raise RunError(
-                f"{self.path}: expected this run's checkpoint, got: {error}",
-                hint="the file is damaged; train again with --overwrite",
-            ) from error
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Give the callbacks back what they remembered."""
@@ -116,8 +157,23 @@ def _match(
                 hint="pass the same callbacks again, or train again into a new folder",
             )
         waiting.remove(callback)
-        matched.append((callback, state))
+        matched.append((callback, within(name, partial(callback_state.check_state, callback), state)))
     return matched
+
+
+def _check_best_weights(model: Any, remembered: Sequence[tuple[Any, dict[str, Any]]]) -> None:
+    """Raise `CheckError` unless the weights that `EarlyStopping` is to put back are of the network's shapes."""
+    wanted = [tuple(weight.shape) for weight in model.weights]
+    for callback, state in remembered:
+        weights = state.get("best_weights") if isinstance(callback, keras.callbacks.EarlyStopping) else None
+        if weights is not None and [array.shape for array in weights] != wanted:
+            raise CheckError("the weights of this network", "those of another", ("best_weights",))
+
+
+def _most_bytes(variables: Sequence[Any]) -> int:
+    """What a checkpoint may unpack to: the variables, the best weights beside them, and what is remembered."""
+    own = sum(8 * math.prod(map(int, variable.shape)) for variable in variables)
+    return 2 * own + _MOST_RECORD_BYTES + _MOST_OTHER_BYTES
 
 
 def _variables(model: Any) -> list[Any]:
@@ -131,6 +187,9 @@ def _assign(variables: list[Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
     for variable, value in zip(variables, found, strict=True):
         if tuple(variable.shape) != value.shape:
             msg = f"{variable.path}: shape {list(value.shape)} instead of {list(variable.shape)}"
+            raise ValueError(msg)
+        if value.dtype.kind not in "fiub":
+            msg = f"{variable.path}: {value.dtype} instead of numbers"
             raise ValueError(msg)
         variable.assign(value)
 

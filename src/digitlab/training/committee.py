@@ -7,7 +7,6 @@ number is all there is to decide.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +19,8 @@ from digitlab.errors import RunError
 from digitlab.model.build import average_networks
 from digitlab.model.keras_classifier import load_keras_classifier
 from digitlab.runs import RunFolder
+from digitlab.runs.layout import CHECKPOINTS
+from digitlab.runs.own_files import remove_own_folder
 from digitlab.training.callbacks import EpochProgress, Progress, save_model
 from digitlab.training.network import train_network
 from digitlab.training.run import Run
@@ -136,7 +137,7 @@ def _trained(
 
 def _clear(folder: RunFolder) -> None:
     """Remove the checkpoints, which only a member that is to be gone on with needs."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    remove_own_folder(folder / "checkpoints", CHECKPOINTS)
 
 
 def _counted_through(progress: Progress, number: int, config: TrainConfig) -> Progress:

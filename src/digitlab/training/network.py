@@ -57,6 +57,7 @@ def train_network(
         checkpoint = Checkpoint(folder / STATE, acting, history)
         checkpoint.restore(model)
         folder.write_history(history)
+        folder.read_history()  # raises where the checkpoint holds rows that are no training's
         acting.append(checkpoint)
 
     done = checkpoint.epochs_done if checkpoint else 0

@@ -19,6 +19,7 @@ from digitlab.runs import (
     keras_backend,
     refuse_differences,
 )
+from digitlab.runs.checks import reading
 from digitlab.training import callback_state
 from digitlab.training.adapter import adapter
 from digitlab.training.callbacks import Progress, save_model
@@ -89,7 +90,7 @@ def train_in(
     record = _open_record(folder, split, config, about or {})
     earlier = seconds_so_far(folder)
     started = time.perf_counter()
-    run = _fit(split, config, folder, record["machine"]["threads"], callbacks, progress)
+    run = _fit(split, config, folder, _threads(folder, record), callbacks, progress)
     save_model(run.model, folder / "model.keras")
     if config.distortions:
         write_examples(folder, split, config)
@@ -160,16 +161,21 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
             hint="add --overwrite to train anew, or choose another --out",
         )
     _refuse_change_of_backend(folder, record)
-    adapter.use_threads(record["machine"]["threads"])  # asking JAX for its device starts it
+    adapter.use_threads(_threads(folder, record))  # asking JAX for its device starts it
     asked = {
         "configuration": (record["config"], config.to_dict()),
         "teacher": (_sha256(record.get("teacher")), _sha256(describe_teacher(config))),
         "device": (record["machine"].get("device", "cpu"), adapter.device()),
-        "training data": (record["dataset"]["train_fingerprint"], split.fingerprint),
+        "training data": (record["dataset"].get("train_fingerprint"), split.fingerprint),
         "software": (deciding_versions(record["versions"]), deciding_versions(describe_versions())),
     }
     refuse_differences(folder, asked)
     return record
+
+
+def _threads(folder: RunFolder, record: dict[str, Any]) -> int:
+    with reading(folder.record_path, "the file is damaged; restore it, or train again into a new folder"):
+        return int(record["machine"]["threads"])
 
 
 def _sha256(teacher: dict[str, str] | None) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from digitlab.runs.layout import EVENTS
+from digitlab.runs.own_files import remove_own_folder
 from digitlab.tuning.result import TrialRecord
 
 
@@ -23,7 +24,7 @@ def write_curves(trials: Sequence[TrialRecord], folder: Path) -> None:
     for trial in trials:
         if not trial.history:
             continue
-        shutil.rmtree(folder / trial.trial, ignore_errors=True)
+        remove_own_folder(folder / trial.trial, EVENTS)
         writer = EventFileWriter(str(folder / trial.trial))
         for row in trial.history:
             for name in ("loss", "accuracy", "val_loss", "val_accuracy"):

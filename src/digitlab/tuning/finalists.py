@@ -20,8 +20,13 @@ from digitlab.errors import RunError
 from digitlab.lanes.lanes import Ended, Progressed
 from digitlab.model.blueprint import Blueprint
 from digitlab.runs import write_text
+from digitlab.runs.checks import fields, list_of, reading
+from digitlab.runs.json_file import read_json
+from digitlab.runs.record_checks import check_row
 from digitlab.training.job import Row, TrainJob
 from digitlab.training.schedule import schedule_of
+
+_check_result = fields({"rows": list_of(check_row, least=1)})
 
 # Does jobs, in any order, and tells of each, such as `Lanes.do`.
 Doer = Callable[[Sequence[TrainJob]], Iterator[Progressed | Ended]]
@@ -231,14 +236,10 @@ def _read_finalist(rank: int, config: TrainConfig, score: float, seeds: Sequence
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows that a finalist's training left; `RunError` where they are damaged."""
-    try:
-        rows: Any = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        if not rows or not all("val_loss" in row for row in rows):
-            msg = "no epochs in it"
-            raise ValueError(msg)
-        return list(rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path}: expected a finalist's result, got: {error}", hint="the file is damaged; remove it and go on"
-        ) from error
+    """The rows that a finalist's training left, a row per epoch.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    with reading(path, "the file is damaged; remove it and go on", "a finalist's result"):
+        return list(_check_result(read_json(path))["rows"])

@@ -17,6 +17,7 @@ from digitlab.config import Distortion
 from digitlab.errors import RunError, UsageError
 from digitlab.lanes.lanes import Ended, Lanes, Progressed
 from digitlab.runs import RunFolder, available_cores, deciding_versions, describe_versions
+from digitlab.runs.layout import SEARCH
 from digitlab.training.job import Row, TrainData, TrainJob
 from digitlab.tuning.identity import claim_search
 from digitlab.tuning.kerastuner import TrialStatus, keras_tuner
@@ -124,7 +125,7 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
         data = TrainData(x, y, validation_data)
         fingerprint = data_fingerprint or _fingerprint(data)
         self._image_shape = x.shape[1:]
-        with RunFolder(Path(self.project_dir)).lock():
+        with RunFolder(Path(self.project_dir)).lock(SEARCH):
             self._open(self._identity(fingerprint, batch_size))
             if self.oracle.schedule.ready():
                 own = pool or Lanes(data, self.lanes, main_module=self._needs_main())

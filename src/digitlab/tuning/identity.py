@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from digitlab.errors import RunError
 from digitlab.runs import write_text
+from digitlab.runs.checks import fields, reading
+from digitlab.runs.json_file import read_json
 
 
 def claim_search(folder: Path, identity: dict[str, Any]) -> bool:
@@ -25,20 +28,19 @@ def claim_search(folder: Path, identity: dict[str, Any]) -> bool:
     """
     path = folder / "search.json"
     identity = json.loads(json.dumps(identity, default=str))
-    if not path.exists():
+    if not os.path.lexists(path):
         write_text(path, json.dumps(identity, indent=1) + "\n")
         return False
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+    with reading(path, "the file is damaged; search again with --overwrite", "a search's record"):
+        found = fields(dict.fromkeys(identity, _anything))(read_json(path))
         other = [name for name in identity if found[name] != identity[name]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path}: expected a search's record, got: {type(error).__name__} {error}",
-            hint="the file is damaged; search again with --overwrite",
-        ) from error
     if other:
         raise RunError(
             f"{folder} holds a search with another {' and another '.join(other)}",
             hint="repeat the command it was begun with, search anew with overwrite, or choose another folder",
         )
     return True
+
+
+def _anything(value: object) -> object:
+    return value

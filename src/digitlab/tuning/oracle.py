@@ -7,12 +7,55 @@ from typing import Any
 
 import numpy as np
 
-from digitlab.errors import RunError
 from digitlab.runs import RunFolder, write_text
+from digitlab.runs.checks import (
+    CheckError,
+    fields,
+    finite,
+    list_of,
+    mapping_of,
+    one_of,
+    optional,
+    reading,
+    shown,
+    text,
+    whole,
+)
+from digitlab.runs.json_file import read_json
 from digitlab.tuning.draw import Values, draw_configurations
 from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
 from digitlab.tuning.plan import Plan, Rung
 from digitlab.tuning.schedule import Schedule, TrialKey
+
+_observation = fields({"value": list_of(finite, least=1, most=1), "step": whole(0, 10**6)})
+_metric = fields({"direction": one_of("min", "max"), "observations": list_of(_observation)})
+
+
+def _completed_trial(values: dict[str, Any]) -> dict[str, Any]:
+    return fields({"score": finite, "best_step": whole(0, 10**6)})(values)
+
+
+def check_trial(value: object) -> dict[str, Any]:
+    """Check what trial.json holds, as far as anything but KerasTuner's own hyperparameters is concerned.
+
+    Raises:
+        CheckError: Names the key whose value KerasTuner does not write.
+    """
+    checked = _trial(value)
+    return _completed_trial(checked) if checked["status"] == TrialStatus.COMPLETED else checked
+
+
+_trial = fields(
+    {
+        "trial_id": text(100),
+        "status": one_of("RUNNING", "IDLE", "INVALID", "STOPPED", "COMPLETED", "FAILED"),
+        "hyperparameters": fields({"space": list_of(fields({})), "values": mapping_of(lambda value: value)}),
+        "metrics": fields({"metrics": mapping_of(_metric, most=100)}),
+        "score": optional(finite),
+        "best_step": optional(whole(0, 10**6)),
+        "message": optional(text(10**6)),
+    }
+)
 
 
 class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]
@@ -111,15 +154,13 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
         wanted = {key.trial_id: key for rungs in self.plan.brackets for key in _keys_of(rungs)}
         found = {}
         for path in sorted(RunFolder(self._project_dir).path.glob("trial_*/trial.json")):
-            try:
-                trial = Trial.from_state(json.loads(path.read_text(encoding="utf-8")))
+            with reading(path, "the file is damaged; search again with --overwrite", "a trial of this search"):
+                state = check_trial(read_json(path))
+                key = wanted[state["trial_id"]]
+                trial = Trial.from_state(state)
                 trial.score = None if trial.score is None else float(trial.score)
-                found[wanted[trial.trial_id]] = trial
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise RunError(
-                    f"{path}: expected a trial of this search, got: {type(error).__name__} {error}",
-                    hint="the file is damaged; search again with --overwrite",
-                ) from error
+                self._refuse_other_values(key, trial)
+                found[key] = trial
         for key, trial in sorted(found.items()):
             if trial.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
                 continue
@@ -129,6 +170,14 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
             self.end_order.append(trial.trial_id)
             self._record_values(trial)
             self.schedule.record(key, trial.score if _completed(trial) else None)
+
+    def _refuse_other_values(self, key: TrialKey, trial: Any) -> None:
+        """Raise `CheckError` unless the trial has the values that this search gives to the trial `key`."""
+        for name, value in self.values_of(key).items():
+            if trial.hyperparameters.values.get(name) != value:
+                raise CheckError(shown(value), shown(trial.hyperparameters.values.get(name)), ("hyperparameters", name))
+        if _completed(trial) and not _steps(trial, self.objective.name):
+            raise CheckError(f"the scores {self.objective.name}", "none", ("metrics",))
 
     def save(self) -> None:
         """Nothing: all that a search must remember is in its trials' files."""
@@ -143,6 +192,12 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
 
     def _check_consecutive_failures(self) -> None:
         """Nothing: the parent gives the search up after three failures in a row, whatever was reached."""
+
+
+def _steps(trial: Any, metric: str) -> list[int]:
+    """The epochs that a trial has a metric of."""
+    exists = trial.metrics.exists(metric)
+    return [observation.step for observation in trial.metrics.get_history(metric)] if exists else []
 
 
 def _completed(trial: Any) -> bool:

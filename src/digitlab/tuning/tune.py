@@ -11,6 +11,7 @@ from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.lanes.lanes import Lanes
 from digitlab.runs import available_cores
+from digitlab.runs.checks import reading
 from digitlab.training.held_out import train_data
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.curves import write_curves
@@ -131,13 +132,19 @@ def _place(tuner: Hyperband, key: TrialKey) -> tuple[int, int]:
 
 
 def _read_trial(tuner: Hyperband, trial_id: str, key: TrialKey) -> TrialRecord:
-    trial = tuner.oracle.trials[trial_id]
+    # A search that goes on has its trials from a file, which may hold fewer columns than digitlab writes.
+    path = Path(tuner.get_trial_dir(trial_id)) / "trial.json"
+    with reading(path, "the file is damaged; search again with --overwrite", "a trial of this search"):
+        return _trial_record(tuner, tuner.oracle.trials[trial_id], key)
+
+
+def _trial_record(tuner: Hyperband, trial: Any, key: TrialKey) -> TrialRecord:
     rung = tuner.oracle.schedule.rung_of(key)
     history = _history(trial)
     completed = trial.status == TrialStatus.COMPLETED
     best = next((row for row in history if row["epoch"] == trial.best_step), None) if completed else None
     return TrialRecord(
-        trial=trial_id,
+        trial=trial.trial_id,
         iteration=key.iteration,
         bracket=key.bracket,
         rung=key.rung,

@@ -11,6 +11,7 @@ from digitlab.errors import RunError
 from digitlab.model.build import build_mlp
 from digitlab.model.keras_classifier import KerasClassifier
 from digitlab.runs import RunFolder
+from digitlab.runs.checks import reading
 from digitlab.training.callbacks import save_model
 from digitlab.training.job import Row
 from digitlab.tuning.finalists import SEARCHED, read_rows, result_path, weights_path
@@ -73,9 +74,14 @@ def read_winner(folder: RunFolder, base: TrainConfig) -> Winner:
     Args:
         folder: The run's.
         base: What was not searched.
+
+    Raises:
+        RunError: run.json holds no search, or one whose winner is no network.
     """
-    search = folder.read_record()["search"]
-    rank = search["choice"]["winner"]
-    finalist = search["finalists"][rank]
-    config = base.replace(**{name: finalist[name] for name in SEARCHED})
+    record = folder.read_record()
+    with reading(folder.record_path, "the file is damaged; run the study again with --overwrite"):
+        search = record["search"]
+        rank = search["choice"]["winner"]
+        finalist = search["finalists"][rank]
+        config = base.replace(**{name: finalist[name] for name in SEARCHED})
     return Winner(folder / "finalists", rank, tuple(finalist["seeds"]), config)
