@@ -8,7 +8,8 @@ from typing import IO, Any
 import numpy as np
 
 from digitlab.bulk.reading import reading
-from digitlab.data.idx import GZIP_MAX_RATIO, IMAGES_HEADER, count_in_header
+from digitlab.data.bounded import DEFLATE_MAX_RATIO
+from digitlab.data.idx import IMAGES_HEADER, count_in_header
 from digitlab.data.split import IMAGE_SIDE, Images
 from digitlab.errors import DataError
 
@@ -129,7 +130,7 @@ def npz_rows(stream: IO[bytes], name: str) -> ByteRows:
 def refuse_other_size(rows: ByteRows, size: int, name: str, *, compressed: bool = False) -> None:
     """Raise `DataError` unless `size` bytes of file are what `rows` need; compressed, unless they may be."""
     needed = rows._start + rows.count * IMAGE_BYTES
-    if needed > size * GZIP_MAX_RATIO if compressed else needed != size:
+    if needed > size * DEFLATE_MAX_RATIO if compressed else needed != size:
         raise DataError(
             f"{name}: expected {needed:,} bytes for the {rows.count:,} images that its header promises, "
             f"got {'a compressed file of ' if compressed else ''}{size:,}",

@@ -20,6 +20,7 @@ from digitlab.data.sample import load_sample
 from digitlab.data.split import DIGIT_NAMES, Dataset, Images, Labels, Split
 from digitlab.data.splits import stratified_indices
 from digitlab.errors import DataError, DownloadError, UsageError
+from digitlab.text import cut
 
 Parts = dict[str, tuple[Images, Labels]]
 
@@ -164,6 +165,6 @@ def _names_for(parts: Parts) -> tuple[str, ...]:
 
 def _no_such(name: str) -> UsageError:
     names = ["auto", SAMPLE, *KNOWN_SETS]
-    nearest = difflib.get_close_matches(name.lower(), names, n=1)
+    nearest = difflib.get_close_matches(name[:40].lower(), names, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"a path, or one of {', '.join(names)}"
-    return UsageError(f"{name or 'an empty name'}: neither a known data set nor an existing path", hint=hint)
+    return UsageError(f"{cut(name, 200) or 'an empty name'}: neither a known data set nor an existing path", hint=hint)
