@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from digitlab.data.class_names import fault_in_names
 from digitlab.errors import DataError
 
 IMAGE_SIDE = 28
@@ -35,7 +36,7 @@ class Split:
             larger than memory; whoever goes through all of them does so by `pieces` then.
         labels: uint8 [n], each below ``len(class_names)``.
         name: What to call it in messages, such as ``"mnist/train"``.
-        class_names: 2 to 100 names, in the order of the labels. The ten digits by default.
+        class_names: 2 to 100 names of printable characters, in the order of the labels. The ten digits by default.
 
     Raises:
         DataError: A wrong type, shape, count or label, with what was expected and what came.
@@ -199,6 +200,11 @@ def _check_labels(labels: object, count: int, class_names: tuple[str, ...], name
         raise DataError(
             f"{name}: expected 2 to {MAX_CLASSES} classes, got {len(class_names)}",
             hint="a classifier needs at least two classes to tell apart",
+        )
+    if fault := fault_in_names(class_names):
+        raise DataError(
+            f"{name}: expected class names of printable characters, got {fault}",
+            hint="rename the class or its folder",
         )
     if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.shape != (count,):
         came = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
