@@ -17,7 +17,7 @@ from digitlab.runs.user_path import user_path
 from digitlab.text import cut, shortened
 
 MAX_UNITS = 16_384
-# Of a file of settings, in bytes: Python's TOML parser takes a time that grows with the square of a dotted key's length.
+# Of a file of settings, in bytes: the time of Python's TOML parser grows with the square of a dotted key's length.
 LONGEST_FILE = 10_000
 # Of a key that is compared with the known ones.
 LONGEST_NAME = 60

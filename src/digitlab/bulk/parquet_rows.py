@@ -42,7 +42,10 @@ class ParquetRows:
         with reading(name):
             stream.seek(0)
             self._file = parquet.ParquetFile(
-                stream, pre_buffer=False, thrift_string_size_limit=LONGEST_TEXT, thrift_container_size_limit=LONGEST_LIST
+                stream,
+                pre_buffer=False,
+                thrift_string_size_limit=LONGEST_TEXT,
+                thrift_container_size_limit=LONGEST_LIST,
             )
             self._column = _column(self._file.schema_arrow, name)
             groups = [self._file.metadata.row_group(i) for i in range(self._file.num_row_groups)]

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 
 from digitlab.errors import DataError
 
-
-# RuntimeError is what zipfile raises of an encrypted member, and Python of nesting without end; MemoryError what pyarrow
-# raises of a size that cannot be.
+# RuntimeError is what zipfile raises of an encrypted member, and Python of nesting without end; MemoryError is what
+# pyarrow raises of a size that cannot be.
 _DAMAGE = (
     EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError, KeyError, TypeError, OverflowError,
     RuntimeError, MemoryError,

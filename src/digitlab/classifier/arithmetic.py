@@ -1,9 +1,9 @@
 """`check_arithmetic`: an ONNX file is run only if its own size bounds what running it costs.
 
-ONNX has operators that make a tensor of any size of a few bytes (ConstantOfShape, Expand, Tile), loops, and broadcasting
-that multiplies sizes; ONNX Runtime computes what is constant while it opens a file. So a file is accepted only if it is
-what `digitlab export` writes or something as simple: layers over a batch of images, each of whose shapes is known here
-before ONNX Runtime sees the file. The shapes of all values follow from those of the images and of the weights.
+ONNX has operators that make a tensor of any size of a few bytes (ConstantOfShape, Expand, Tile), loops, and
+broadcasting that multiplies sizes; ONNX Runtime computes what is constant while it opens a file. So a file is accepted
+only if it is what `digitlab export` writes or something as simple: layers over a batch of images. The shapes of all
+values then follow from those of the images and of the weights, and are known before ONNX Runtime sees the file.
 """
 
 from __future__ import annotations
@@ -180,4 +180,3 @@ _OPERATORS: dict[str, Callable[[Node, list[Value], Graph], Value]] = {
 def _wrong(node: Node, given: list[Value]) -> ValueError:
     shapes = " and ".join(f"{'n x ' if value.is_batch else ''}{list(value.shape)}" for value in given[:3])
     return ValueError(f"the operator {node.operator!r} of {shapes}, which is no layer over a batch of images")
-

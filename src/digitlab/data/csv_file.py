@@ -87,12 +87,12 @@ class _Rows:
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         full = 0
         room = most_bytes() // COLUMNS
-        for self._number, row in enumerate(csv.reader(self._lines()), start=1):
-            self._left_of_row = MAX_ROW
+        for number, row in enumerate(csv.reader(self._lines()), start=1):
+            self._number, self._left_of_row = number, MAX_ROW
             if row:
                 full += 1
-                yield self._number, row
-            if full > room or self._number - full > MOST_EMPTY + 2 * full:
+                yield number, row
+            if full > room or number - full > MOST_EMPTY + 2 * full:
                 raise self._endless("more rows than memory holds" if full > room else "empty rows without end")
 
     def close(self) -> None:

@@ -79,9 +79,7 @@ def _refuse_bombs(archive: NpzArchive, headers: dict[str, NpyHeader], path: Path
     refuse_implausible(unpacked, compressed + len(packed), str(path))
 
 
-def _read_pair(
-    archive: NpzArchive, pair: Pair, headers: dict[str, NpyHeader], path: Path
-) -> tuple[Images, Labels]:
+def _read_pair(archive: NpzArchive, pair: Pair, headers: dict[str, NpyHeader], path: Path) -> tuple[Images, Labels]:
     images, labels = (archive.read(name, headers[name]) for name in pair)
     images = np.ascontiguousarray(images).reshape(-1, 28, 28)
     return images, class_numbers(labels, len(images), f"{path}:{pair[1]}")

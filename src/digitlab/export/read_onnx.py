@@ -54,7 +54,7 @@ def read_onnx(content: bytes, name: str) -> tuple[list[Chain], list[str]]:
 
 
 def _compare(members: Sequence[Chain], classifier: Classifier, name: str) -> None:
-    """Raise `ModelError` unless the chains give what the file gives: another tool may have wired its nodes otherwise."""
+    """Raise `ModelError` unless the chains give what the file gives: other tools may have wired nodes otherwise."""
     images = probe_images(PROBES)
     try:
         again = Classifier(onnx_bytes(members, classifier.class_names), name=name)

@@ -56,7 +56,8 @@ class SearchConfig:
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ConfigError(
-                    f"{name}: expected a whole number from {low} to {high}, got {shortened(value)}", hint=f"change {name}"
+                    f"{name}: expected a whole number from {low} to {high}, got {shortened(value)}",
+                    hint=f"change {name}",
                 )
         if self.base.validation_fraction == 0:
             raise ConfigError(

@@ -67,7 +67,9 @@ class SearchSpace:
     def _check_values(self) -> None:
         for depth in self.hidden_layers:
             if type(depth) is not int or not 1 <= depth <= 16:
-                raise ConfigError(f"hidden_layers: expected whole numbers from 1 to 16, got {shortened(depth)}", hint="2, say")
+                raise ConfigError(
+                    f"hidden_layers: expected whole numbers from 1 to 16, got {shortened(depth)}", hint="2, say"
+                )
         for values in self._axes().values():  # each value goes through TrainConfig's own checks once
             for value in values:
                 TrainConfig().replace(**value)
