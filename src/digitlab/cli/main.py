@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from digitlab.errors import LONGEST, DigitlabError
 from digitlab.text import cut, printable_line
 
 FAILED = 1
+# Standard output is full, closed, or on a broken disk.
+OUTPUT_FAILED = (errno.ENOSPC, errno.EBADF, errno.EIO)
 TYPER_INTERRUPTED = 130
 
 # In the order of the help. The function of a verb has its name, in a module of its name.
@@ -102,7 +105,8 @@ def _explain(error: Exception) -> int:
             return 2
         return _say(error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2)
     if isinstance(error, OSError):
-        what = f"cannot use {error.filename}" if error.filename else "cannot write or read"
+        what = f"cannot use {error.filename}" if error.filename else "the operating system refused"
+        what = "cannot write the output" if error.errno in OUTPUT_FAILED else what
         return _say(f"{what}: {error.strerror or error}", "check the path, its rights, and the space that is left", 1)
     return _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where", 1)
 
