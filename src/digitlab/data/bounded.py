@@ -30,14 +30,9 @@ def most_bytes() -> int:
         return _USUAL_MEMORY // 2
 
 
-def most_unpacked(compressed: int, small: int = SMALL_BYTES) -> int:
-    """How many bytes a compressed file may be said to unpack to, and may unpack to.
-
-    Args:
-        compressed: Its size in bytes.
-        small: What it may unpack to in any case. Defaults to `SMALL_BYTES`.
-    """
-    return max(small, PLAUSIBLE_RATIO * compressed)
+def most_unpacked(compressed: int) -> int:
+    """How many bytes of images a compressed file of `compressed` bytes may unpack to."""
+    return max(SMALL_BYTES, PLAUSIBLE_RATIO * compressed)
 
 
 def refuse_implausible(unpacked: int, compressed: int, name: str) -> None:
