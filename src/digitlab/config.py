@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from digitlab.errors import ConfigError
+from digitlab.runs.regular_file import open_regular
+from digitlab.runs.user_path import user_path
+from digitlab.text import cut, shortened
 
 MAX_UNITS = 16_384
+# Of a file of settings, in bytes: the time of Python's TOML parser grows with the square of a dotted key's length.
+LONGEST_FILE = 10_000
+# Of a key that is compared with the known ones.
+LONGEST_NAME = 60
 
 
 SCHEDULES = ("constant", "cosine")
@@ -138,7 +145,7 @@ class TrainConfig:
             raise _wrong("schedule", " or ".join(map(repr, SCHEDULES)), self.schedule)
         if type(self.teacher) is not str or bool(self.teacher) != (self.distillation > 0):
             raise ConfigError(
-                f"expected a teacher and a share of the labels for it, got teacher = {self.teacher!r} and "
+                f"expected a teacher and a share of the labels for it, got teacher = {shortened(self.teacher)} and "
                 f"distillation = {self.distillation:g}",
                 hint="set both, such as distillation = 0.5, or neither",
             )
@@ -248,19 +255,29 @@ def read_toml(path: Path, what: str, example: str) -> dict[str, Any]:
     Raises:
         ConfigError: The file is missing or is not TOML.
     """
+    path = user_path(path)
+    hint = f"a line of it looks like: {example}"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        with open_regular(path) as file:
+            content = file.read(LONGEST_FILE + 1)
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{path}: expected a TOML file of {what}, got: {error}",
-            hint=f"a line of it looks like: {example}",
+            f"{path}: expected a TOML file of {what}, got: {getattr(error, 'strerror', None) or error}", hint=hint
         ) from error
+    if len(content) > LONGEST_FILE:
+        raise ConfigError(
+            f"{path}: expected a TOML file of {what} of at most {LONGEST_FILE:,} bytes, got a longer one", hint=hint
+        )
+    try:
+        return tomllib.loads(content.decode())
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits too
+        raise ConfigError(f"{path}: expected a TOML file of {what}, got: {cut(str(error), 200)}", hint=hint) from error
 
 
 def nearest_hint(name: str, known: Iterable[str]) -> str:
     """A hint that names the known name nearest to `name`, or all of them where none is near."""
     names = list(known)
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(name[:LONGEST_NAME], names, n=1, cutoff=0.4)
     return f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(names)}"
 
 
@@ -283,8 +300,8 @@ def _check_count(key: str, value: object, low: int, high: int) -> None:
 
 
 def _wrong(key: str, expected: str, came: object) -> ConfigError:
-    return ConfigError(f"{key}: expected {expected}, got {came!r}", hint=f"change {key} and run again")
+    return ConfigError(f"{key}: expected {expected}, got {shortened(came)}", hint=f"change {key} and run again")
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
-    return ConfigError(f"unknown {what} {name!r}", hint=nearest_hint(name, known))
+    return ConfigError(f"unknown {what} {shortened(name)}", hint=nearest_hint(name, known))

@@ -16,21 +16,27 @@ Each message says what was expected and what came; ``hint`` says what to do abou
 
 from __future__ import annotations
 
+from digitlab.text import cut, printable_line
+
+# Of a message or a hint, in characters: what a file claims of itself may be of any length.
+LONGEST = 2000
+
 
 class DigitlabError(Exception):
     """Base of every error that digitlab raises on purpose.
 
     Args:
-        message: One line: what was expected and what came.
+        message: One line: what was expected and what came. Messages quote files of strangers: line breaks become
+            spaces, control characters their escapes, and what is longer than `LONGEST` is cut off.
         hint: One line: what the user can do. Required, since an error without a way out is a dead end.
     """
 
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _line(message)
+        self.hint = _line(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}"
@@ -38,6 +44,10 @@ class DigitlabError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions pickle by positional arguments; the keyword-only hint would be lost between processes.
         return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _line(text: str) -> str:
+    return printable_line(cut(text, LONGEST))
 
 
 def _rebuild(kind: type[DigitlabError], message: str, hint: str) -> DigitlabError:

@@ -56,8 +56,8 @@ def test_the_images_it_is_given_stay_as_they_were_and_may_be_read_only(make_onnx
 
 
 def test_it_knows_its_classes(make_onnx):
-    classifier = Classifier(make_onnx(names=["zero", 'a "b"\n☃', ""]))
-    assert classifier.class_names == ("zero", 'a "b"\n☃', "")
+    classifier = Classifier(make_onnx(names=["zero", 'a "b" ☃', ""]))
+    assert classifier.class_names == ("zero", 'a "b" ☃', "")
     assert classifier.num_classes == 3
 
 
@@ -100,24 +100,17 @@ def test_many_callers_at_once_each_get_their_own_answer(make_onnx, expected):
         np.testing.assert_allclose(answer, expected(batch), atol=1e-5)
 
 
-def test_a_network_that_fails_when_it_runs_is_said_so_in_two_lines(make_onnx):
-    def look_up_the_brightest_pixel(model):
-        """In a table that ends at 99."""
-        model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(100, np.float32), "table"))
-        make = onnx.helper.make_node
-        added = [
-            make("ReduceMax", ["pixels"], ["brightest"], keepdims=0),
-            make("Cast", ["brightest"], ["index"], to=onnx.TensorProto.INT64),
-            make("Gather", ["table", "index"], ["nothing"]),
-            make("Add", ["scores", "nothing"], ["sum"]),
-            make("Softmax", ["sum"], ["probabilities"]),
-        ]
-        del model.graph.node[-1]
-        model.graph.node.extend(added)
+class OutOfMemory:
+    """A session of ONNX Runtime that fails when it is run."""
 
-    classifier = Classifier(make_onnx(change=look_up_the_brightest_pixel), name="odd.onnx")
-    assert classifier.predict(np.full((1, 28, 28), 99, np.uint8)).shape == (1,)
-    with pytest.raises(ModelError, match=r"odd\.onnx: ONNX Runtime cannot run it") as caught:
+    def run(self, outputs, inputs):
+        raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION :\nFailed to allocate memory")
+
+
+def test_a_network_that_fails_when_it_runs_is_said_so_in_two_lines(make_onnx):
+    classifier = Classifier(make_onnx(), name="odd.onnx")
+    classifier._session = OutOfMemory()
+    with pytest.raises(ModelError, match=r"odd\.onnx: ONNX Runtime cannot run it: .*Failed to allocate") as caught:
         classifier.predict(np.full((1, 28, 28), 100, np.uint8))
     assert len(str(caught.value).splitlines()) == 2
 

@@ -24,7 +24,7 @@ def test_the_default_is_the_documents_space_of_192_configurations():
 def test_the_size_counts_the_widths_of_every_depth_and_every_other_choice():
     space = SearchSpace(hidden_layers=(1, 3), units=(8, 16), learning_rate=(0.1,), dropout=(0.0, 0.2, 0.5))
     assert space.size == (2 + 8) * 3
-    assert len(space.shapes()) == 10
+    assert len(list(space.shapes())) == space.shape_count == 10
     assert set(space.shapes()) >= {(8,), (16,), (8, 16, 8)}
 
 

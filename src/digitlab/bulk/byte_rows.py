@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import zipfile
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from digitlab.bulk.reading import reading
-from digitlab.data.idx import GZIP_MAX_RATIO, IMAGES_HEADER, count_in_header
+from digitlab.data.bounded import refuse_implausible
+from digitlab.data.idx import IMAGES_HEADER, count_in_header
+from digitlab.data.npy_header import IMAGE_BYTES, NpyHeader, check_image_header, read_npy_header
+from digitlab.data.npz_archive import NpzArchive
 from digitlab.data.split import IMAGE_SIDE, Images
 from digitlab.errors import DataError
 
-IMAGE_BYTES = IMAGE_SIDE * IMAGE_SIDE
 # In the order in which they are looked for: of a file with a training and a test part, the test part is meant.
 _ARRAYS = ("images", "x", "X", "x_test", "test_images", "x_train", "train_images")
-_LONGEST_HEADER = 10_000
 
 
 class ByteRows:
@@ -84,24 +84,8 @@ def npy_rows(stream: IO[bytes], name: str, *, below: IO[bytes] | None = None) ->
     """
     with reading(name):
         stream.seek(0)
-        shape, fortran, dtype = _npy_header(stream)
-        start = stream.tell()
-    if dtype != np.uint8:
-        raise DataError(
-            f"{name}: images must be uint8 from 0 to 255, got {dtype}",
-            hint="scaling to [0, 1] is a layer of the network; save the original bytes, undivided",
-        )
-    if shape[1:] not in ((IMAGE_SIDE, IMAGE_SIDE), (IMAGE_BYTES,)):
-        raise DataError(
-            f"{name}: images must have the shape [n, 28, 28] or [n, 784], got {list(shape)}",
-            hint="one grey 28x28 image a row; are these labels?",
-        )
-    if fortran:
-        raise DataError(
-            f"{name}: expected an array row by row, got one in Fortran's order",
-            hint="numpy.save(path, numpy.ascontiguousarray(images))",
-        )
-    return ByteRows(stream, start, int(shape[0]), name, below=below)
+        header = read_npy_header(stream)
+    return _rows_of(header, stream, name, below=below)
 
 
 def npz_rows(stream: IO[bytes], name: str) -> ByteRows:
@@ -111,36 +95,41 @@ def npz_rows(stream: IO[bytes], name: str) -> ByteRows:
         DataError: There is none of them, or it holds no images.
     """
     with reading(name):
-        archive = zipfile.ZipFile(stream)
-        names = archive.namelist()
-        usual = [f"{array}.npy" for array in _ARRAYS if f"{array}.npy" in names]
+        archive = NpzArchive(stream)
+        names = archive.names
+        usual = [array for array in _ARRAYS if array in names]
         chosen = usual or (names if len(names) == 1 else [])
         if not chosen:
             raise DataError(
                 f"{name}: expected an array called {', '.join(_ARRAYS)}, got {', '.join(names[:5]) or 'none'}",
                 hint="numpy.savez(path, images=images)",
             )
-        member = archive.open(chosen[0])
-    rows = npy_rows(member, f"{name}:{chosen[0].removesuffix('.npy')}", below=stream)
-    refuse_other_size(rows, archive.getinfo(chosen[0]).file_size, name)
-    return rows
+        array = chosen[0]
+        header = archive.header(array)
+        count = check_image_header(header, f"{name}:{array}")
+        if archive.is_compressed(array):
+            refuse_implausible(count * IMAGE_BYTES, archive.compressed_bytes(array), f"{name}:{array}")
+        member = archive.open(array)
+    return _rows_of(header, member, f"{name}:{array}", below=stream)
+
+
+def _rows_of(header: NpyHeader, stream: IO[bytes], name: str, *, below: IO[bytes] | None = None) -> ByteRows:
+    count = check_image_header(header, name)
+    if header.fortran:
+        raise DataError(
+            f"{name}: expected an array row by row, got one in Fortran's order",
+            hint="numpy.save(path, numpy.ascontiguousarray(images))",
+        )
+    return ByteRows(stream, header.bytes, count, name, below=below)
 
 
 def refuse_other_size(rows: ByteRows, size: int, name: str, *, compressed: bool = False) -> None:
-    """Raise `DataError` unless `size` bytes of file are what `rows` need; compressed, unless they may be."""
+    """Raise `DataError` unless `size` bytes of file are what `rows` need; of a compressed file, unless they may be."""
     needed = rows._start + rows.count * IMAGE_BYTES
-    if needed > size * GZIP_MAX_RATIO if compressed else needed != size:
+    if compressed:
+        refuse_implausible(needed, size, name)
+    elif needed != size:
         raise DataError(
-            f"{name}: expected {needed:,} bytes for the {rows.count:,} images that its header promises, "
-            f"got {'a compressed file of ' if compressed else ''}{size:,}",
+            f"{name}: expected {needed:,} bytes for the {rows.count:,} images that its header promises, got {size:,}",
             hint="the file was cut short or holds something else besides; fetch it again",
         )
-
-
-def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
-    version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        msg = f"version {version} of NPY"
-        raise ValueError(msg)
-    return readers[version](stream, max_header_size=_LONGEST_HEADER)

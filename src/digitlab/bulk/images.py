@@ -51,7 +51,7 @@ def format_of(place: Place) -> Format:
 
 
 def open_images(place: Place) -> ImageRows:
-    """The images of a file: IDX, NPY or NPZ, plain or gzipped, or Parquet.
+    """The images of a file: IDX or NPY, plain or gzipped, NPZ or Parquet.
 
     Raises:
         DataError: It is none of them, is damaged, or holds other arrays than images.
@@ -63,8 +63,11 @@ def open_images(place: Place) -> ImageRows:
         stream = _decompressed(raw)
         kind = _MAGIC.get(stream.read(4), "unknown")
     try:
+        if kind in ("npz", "parquet") and stream is not raw:
+            # Both are read from their end, so that all of it would be unpacked, however much that is.
+            raise DataError(f"{place.name}: expected {kind} as it is, got it gzipped", hint="unpack it with gunzip")
         if kind == "parquet":
-            return ParquetRows(stream, place.name)
+            return ParquetRows(stream, place.name, size)
         rows = _byte_rows(kind, stream, place.name)
         if kind != "npz":
             refuse_other_size(rows, size, place.name, compressed=stream is not raw)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from digitlab.bulk.arrow import import_parquet
-from digitlab.bulk.byte_rows import IMAGE_BYTES
 from digitlab.bulk.reading import reading
+from digitlab.data.bounded import most_unpacked
+from digitlab.data.npy_header import IMAGE_BYTES
 from digitlab.data.split import IMAGE_SIDE, Images
 from digitlab.errors import DataError
 
 NAMES = ("image", "images")
 BATCH = 8192
+# Of a text and of a list in the file's metadata. Arrow's own schema is such a text.
+LONGEST_TEXT, LONGEST_LIST = 10_000_000, 100_000
 
 
 class ParquetRows:
@@ -26,19 +29,28 @@ class ParquetRows:
     Args:
         stream: The file; is closed by `close`.
         name: Of the file, for messages.
+        size: Of the file, in bytes.
 
     Raises:
-        DataError: It is no Parquet file, or has no column of images or several.
+        DataError: It is no Parquet file, has no column of images or several, or says that it holds more images than
+            such a file can plausibly unpack to.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, size: int) -> None:
         parquet = import_parquet()
         self._stream, self._name = stream, name
         with reading(name):
             stream.seek(0)
-            self._file = parquet.ParquetFile(stream, pre_buffer=False)
+            self._file = parquet.ParquetFile(
+                stream,
+                pre_buffer=False,
+                thrift_string_size_limit=LONGEST_TEXT,
+                thrift_container_size_limit=LONGEST_LIST,
+            )
             self._column = _column(self._file.schema_arrow, name)
-            sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
+            groups = [self._file.metadata.row_group(i) for i in range(self._file.num_row_groups)]
+        sizes = [group.num_rows for group in groups]
+        _refuse_bombs(groups, self._column, size, name)
         self._ends = np.cumsum([0, *sizes])
         self.count = int(self._ends[-1])
         self._at = -1  # nowhere yet
@@ -87,6 +99,21 @@ class ParquetRows:
         taken, self._left = self._left[:most], self._left[most:]
         self._at += len(taken)
         return taken
+
+
+def _refuse_bombs(groups: Sequence[Any], column: str, size: int, name: str) -> None:
+    """Raise `DataError` if a file says that it unpacks to more than images do; an Arrow reader believes it."""
+    chunks = [group.column(index) for group in groups for index in range(group.num_columns)]
+    wanted = [chunk for chunk in chunks if f"{chunk.path_in_schema}.".startswith(f"{column}.")]
+    sizes = [group.num_rows for group in groups]
+    if min([*sizes, *(chunk.total_uncompressed_size for chunk in wanted)], default=0) < 0:
+        raise DataError(f"{name}: expected a whole file, got one of sizes below 0", hint="fetch the file again")
+    unpacked = max(sum(sizes) * IMAGE_BYTES, sum(chunk.total_uncompressed_size for chunk in wanted))
+    if unpacked > (most := most_unpacked(size)):
+        raise DataError(
+            f"{name}: expected at most {most:,} bytes of images in {size:,} bytes of Parquet, got {unpacked:,}",
+            hint="the file is damaged or was made to deceive",
+        )
 
 
 def pixels(values: Any, name: str) -> Images:

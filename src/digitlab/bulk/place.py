@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, cast
 
 from digitlab.runs import RunFolder, atomic_path
+from digitlab.runs.regular_file import open_regular
+from digitlab.runs.user_path import user_path
+from digitlab.text import printable
 
 Kind = Literal["file", "folder", "nothing"]
 
@@ -57,15 +60,18 @@ class LocalPlace:
 
     Args:
         path: Made absolute.
+
+    Raises:
+        UsageError: There can be no such path.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = user_path(path).absolute()
 
     @property
     def name(self) -> str:
-        """The absolute path."""
-        return str(self.path)
+        """The absolute path, with control characters and bytes that are no UTF-8 escaped."""
+        return printable(str(self.path))
 
     @property
     def address(self) -> str:
@@ -84,7 +90,7 @@ class LocalPlace:
 
     def open(self) -> BinaryIO:
         """The file's bytes."""
-        return self.path.open("rb")
+        return open_regular(self.path)
 
     def files(self) -> list[tuple[Place, int]]:
         """The files in the folder itself, by name."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import socket
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from digitlab.errors import DataError
+
+# RuntimeError is what zipfile raises of an encrypted member, and Python of nesting without end; MemoryError is what
+# pyarrow raises of a size that cannot be.
+_DAMAGE = (
+    EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError, KeyError, TypeError, OverflowError,
+    RuntimeError, MemoryError,
+)  # fmt: skip
 
 
 @contextmanager
@@ -26,7 +34,7 @@ def reading(name: str) -> Iterator[None]:
             f"{name}: expected a file, found none on {socket.gethostname()}",
             hint="check the path; on a cluster all machines must see it, on a shared file system or by a URI",
         ) from error
-    except (EOFError, zlib.error, zipfile.BadZipFile, ValueError, KeyError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise DataError(
             f"{name}: expected a whole file, got a damaged one: {_first_line(error)}",
             hint="was it cut short on its way? fetch it again",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from digitlab.bulk.parts import ImagePart
 from digitlab.bulk.predict import Predictor
+from digitlab.text import csv_text, json_escaped
 
 TextFormat = Literal["csv", "jsonl"]
 
@@ -35,7 +36,8 @@ def text_of(
         parts: What to predict.
         predictor: What predicts them.
         class_names: In the order of the network's classes.
-        form: ``csv`` or ``jsonl``: one JSON object a line.
+        form: ``csv`` or ``jsonl``: one JSON object per line. In CSV, names that a spreadsheet would take for a formula
+            begin with an apostrophe; see `csv_text`.
         files: Whether each row begins with its file; JSON always says it.
         probabilities: Whether each row ends with the probabilities of all classes.
 
@@ -51,7 +53,9 @@ def text_of(
     for part in parts:
         rows = _rows(part, predictor.probabilities(part), class_names)
         if form == "csv":
-            yield _csv([[*([row[0]] if files else []), *row[1:4], *(row[4] if probabilities else [])] for row in rows])
+            file = [csv_text(part.file.name)] if files else []
+            labels = {name: csv_text(name) for name in class_names}
+            yield _csv([[*file, row[1], labels[row[2]], row[3], *(row[4] if probabilities else [])] for row in rows])
         else:
             yield "".join(_json(row, probabilities=probabilities) for row in rows)
 
@@ -75,4 +79,4 @@ def _json(row: tuple[Any, ...], *, probabilities: bool) -> str:
     said = dict(zip(("file", "index", "label", "probability", "probabilities"), row, strict=True))
     if not probabilities:
         del said["probabilities"]
-    return json.dumps(said, ensure_ascii=False) + "\n"
+    return json_escaped(json.dumps(said, ensure_ascii=False)) + "\n"

@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.classifier.interface import INPUT, OUTPUT, check_session
-from digitlab.classifier.session import first_line, open_session
-from digitlab.data.split import Images, Labels, check_images
+from digitlab.classifier.session import check_content, first_line, open_session
+from digitlab.data.split import IMAGE_SIDE, Images, Labels, check_images
 from digitlab.errors import ModelError
 
 CHUNK = 1000
+# Computed at once at most, of float32: 256 MiB. A network of many wide layers is asked about fewer images at once.
+CHUNK_NUMBERS = 2**26
+# The largest sum of a row's probabilities that rounding explains.
+MOST_PROBABLE = 1.001
 
 
 class Classifier:
@@ -32,6 +36,8 @@ class Classifier:
 
     def __init__(self, content: bytes, *, name: str = "network", threads: int = 1) -> None:
         self._name = name
+        numbers = check_content(content, name)
+        self._chunk = max(1, min(CHUNK, CHUNK_NUMBERS // max(1, numbers)))
         self._session = open_session(content, name, threads)
         self._class_names = check_session(self._session, name)
         self._check_answer()
@@ -78,8 +84,8 @@ class Classifier:
         return labels
 
     def _answers(self, images: Images) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
-        for start in range(0, len(images), CHUNK):
-            rows = slice(start, min(start + CHUNK, len(images)))
+        for start in range(0, len(images), self._chunk):
+            rows = slice(start, min(start + self._chunk, len(images)))
             yield rows, self._run(images[rows])
 
     def _run(self, images: Images) -> Any:
@@ -96,12 +102,21 @@ class Classifier:
                 f"got the shape {list(answer.shape)}",
                 hint="export the network again with `digitlab export`",
             )
+        # False for NaN too, which fits into neither JSON nor any decision.
+        if not (answer.min() >= 0 and answer.max() <= MOST_PROBABLE):
+            raise ModelError(
+                f"{self._name}: expected probabilities that sum to 1 in every row, got numbers from "
+                f"{answer.min():.3g} to {answer.max():.3g}",
+                hint="the network must end in softmax; did its training diverge?",
+            )
         return answer
 
     def _check_answer(self) -> None:
-        """Try it once: a file may promise a shape and give another, or end without softmax."""
-        answer = self._run(np.zeros((2, 28, 28), dtype=np.uint8))
-        if (answer < 0).any() or not np.allclose(answer.sum(axis=1), 1, atol=1e-3):
+        """Try it on a black and a white image: a file may promise a shape and give another, or end without softmax."""
+        images = np.zeros((2, IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
+        images[1] = 255
+        answer = self._run(images)
+        if not np.allclose(answer.sum(axis=1), 1, atol=1e-3):
             raise ModelError(
                 f"{self._name}: expected probabilities that sum to 1 in every row, got {answer[0].sum():.3g}",
                 hint="the network must end in softmax; did its training diverge?",

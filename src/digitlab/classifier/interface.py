@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from digitlab.data.class_names import fault_in_names
 from digitlab.data.split import IMAGE_SIDE, MAX_CLASSES
 from digitlab.errors import ModelError
+from digitlab.text import shortened
 
 INPUT = "images"
 OUTPUT = "probabilities"
 CLASS_NAMES = "class_names"
+# Of the JSON text of the names, in characters: more than a hundred of the longest names take.
+LONGEST_LIST = 200_000
 
 _HINT = "`digitlab export RUN` writes such a file of a trained network"
 
@@ -65,11 +69,11 @@ def _list(values: list[_Value]) -> str:
 def _class_names(session: Any, count: object, name: str) -> tuple[str, ...]:
     try:
         text = session.get_modelmeta().custom_metadata_map.get(CLASS_NAMES)
-        names = None if text is None else json.loads(text)
+        names = None if text is None else json.loads(text) if len(text) <= LONGEST_LIST else "one without end"
     except (ValueError, RecursionError):  # not UTF-8, or not JSON
         names = "something that is not JSON"
     if not isinstance(names, list) or not all(isinstance(entry, str) for entry in names):
-        came = "none" if names is None else repr(names)[:80]
+        came = "none" if names is None else shortened(names)
         raise ModelError(
             f"{name}: expected a JSON list of class names in its metadata, under {CLASS_NAMES}, got {came}",
             hint=_HINT,
@@ -79,4 +83,6 @@ def _class_names(session: Any, count: object, name: str) -> tuple[str, ...]:
             f"{name}: expected 2 to {MAX_CLASSES} classes with a name each, got {count} classes and {len(names)} names",
             hint=_HINT,
         )
+    if fault := fault_in_names(names):
+        raise ModelError(f"{name}: expected class names of printable characters, got {fault}", hint=_HINT)
     return tuple(names)

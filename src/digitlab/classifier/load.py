@@ -9,6 +9,8 @@ from pathlib import Path
 
 from digitlab.classifier.classifier import Classifier
 from digitlab.errors import ModelError
+from digitlab.runs.regular_file import open_regular
+from digitlab.runs.user_path import user_path
 
 MODEL_FILE, READABLE_FILE = "model.onnx", "readable.onnx"
 SHIPPED = "the shipped network"
@@ -27,7 +29,7 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
 
     Raises:
         ModelError: There is no such file, it is no ONNX file, it does not take images and give
-            probabilities as digitlab's do.
+            probabilities as digitlab's do, or it holds other operators or shapes than simple layers have.
         UsageError: `threads` is below 1.
 
     Example:
@@ -47,7 +49,7 @@ def read_network(path: str | Path | None = None) -> tuple[bytes, str]:
     """
     if path is None:
         return _read_shipped(shipped_file()), SHIPPED
-    file = _find(Path(path))
+    file = _find(user_path(path))
     return _read(file), str(file)
 
 
@@ -88,7 +90,7 @@ def _find(path: Path) -> Path:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             content = file.read() if size <= MOST_BYTES else None
     except OSError as error:

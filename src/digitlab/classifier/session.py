@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from digitlab.classifier.arithmetic import check_arithmetic
 from digitlab.classifier.external import holds_external_data
 from digitlab.errors import ModelError, UsageError
 
@@ -11,21 +12,20 @@ FATAL_ONLY = 4
 _EXPORT = "`digitlab export RUN` writes an ONNX file of a trained network"
 
 
-def open_session(content: bytes, name: str, threads: int) -> Any:
-    """An `onnxruntime.InferenceSession` over the bytes of an ONNX file.
+def check_content(content: bytes, name: str) -> int:
+    """Check, before any reader sees them, that the bytes of an ONNX file can do nothing but simple arithmetic.
 
     Args:
-        content: The file's bytes. Weights that lie in other files are refused, since a file from
-            somebody else could so read any file of this machine.
+        content: The file's bytes.
         name: What to call it in messages.
-        threads: Threads that share the work on one call, 1 or more.
+
+    Returns:
+        How many numbers it computes per image.
 
     Raises:
-        ModelError: ONNX Runtime is not installed, or does not take these bytes.
-        UsageError: `threads` is below 1.
+        ModelError: They are no ONNX file, keep weights in other files, or hold operators or shapes whose cost the
+            file's own size does not bound.
     """
-    if type(threads) is not int or threads < 1:
-        raise UsageError(f"threads: expected a whole number from 1, got {threads!r}", hint="leave it out for 1")
     try:
         external = holds_external_data(content)
     except ValueError as error:
@@ -35,6 +35,28 @@ def open_session(content: bytes, name: str, threads: int) -> Any:
             f"{name}: expected an ONNX file that holds all its weights, got one with weights in other files",
             hint="save it again in one file, as `digitlab export` does",
         )
+    try:
+        return check_arithmetic(content)
+    except ValueError as error:
+        raise ModelError(
+            f"{name}: expected an ONNX file of layers as digitlab exports them, got {error}", hint=_EXPORT
+        ) from error
+
+
+def open_session(content: bytes, name: str, threads: int) -> Any:
+    """An `onnxruntime.InferenceSession` over the bytes of an ONNX file.
+
+    Args:
+        content: The file's bytes, which `check_content` was called on.
+        name: What to call it in messages.
+        threads: Threads that share the work on one call, 1 or more.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed, or does not take these bytes.
+        UsageError: `threads` is below 1.
+    """
+    if type(threads) is not int or threads < 1:
+        raise UsageError(f"threads: expected a whole number from 1, got {threads!r}", hint="leave it out for 1")
     runtime = _import_runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads

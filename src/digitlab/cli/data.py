@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from digitlab.cli.console import print_json, stderr, stdout
 from digitlab.cli.dataset import DownloadBars, load_with_progress
+from digitlab.cli.paths import checked
 from digitlab.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def fetch(name: Name = "mnist") -> None:
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="Folder with the four IDX files.")],
+    folder: Annotated[Path, typer.Argument(callback=checked, help="Folder with the four IDX files.")],
     name: Annotated[str, typer.Option("--as", help="The known set they should be.")] = "mnist",
 ) -> None:
     """Compare a folder's files with the published checksums."""

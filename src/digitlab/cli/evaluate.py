@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from digitlab.cli.console import interval, percent, print_json, stderr, stdout
 from digitlab.cli.dataset import load_with_progress
+from digitlab.cli.paths import checked
 from digitlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ def evaluate(
     target: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[RUN-OR-MODEL]", help="A run folder, or a .keras or .onnx file. Default: the shipped network."
+            callback=checked,
+            metavar="[RUN-OR-MODEL]",
+            help="A run folder, or a .keras or .onnx file. Default: the shipped network.",
         ),
     ] = None,
     data: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from digitlab.cli.console import stdout
+from digitlab.cli.paths import checked
 from digitlab.errors import UsageError
 
 ONNX, HTML = "onnx", "html"
@@ -17,6 +18,7 @@ def export(
     target: Annotated[
         Path | None,
         typer.Argument(
+            callback=checked,
             metavar="RUN",
             help="A run folder or a .keras file; for html an .onnx file too, or nothing for the shipped network.",
         ),
@@ -27,7 +29,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write. Default: model.onnx or model.html in the run folder, or beside a file under its name."
+            callback=checked,
+            help="File to write. Default: model.onnx or model.html in the run folder, or beside a file under its name.",
         ),
     ] = None,
     half: Annotated[

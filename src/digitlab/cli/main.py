@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -9,9 +11,13 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from digitlab.errors import DigitlabError
+from digitlab.cli.streams import discard_unwritten, prepare_streams
+from digitlab.errors import LONGEST, DigitlabError
+from digitlab.text import cut, printable_line
 
 FAILED = 1
+# Standard output is full, closed, or on a broken disk.
+OUTPUT_FAILED = (errno.ENOSPC, errno.EBADF, errno.EIO)
 TYPER_INTERRUPTED = 130
 
 # In the order of the help. The function of a verb has its name, in a module of its name.
@@ -60,6 +66,7 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    prepare_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # It may stand anywhere on the line, as in the command one has just typed and wants to look into.
@@ -72,13 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         code = make_app(arguments)(args=arguments, prog_name="digitlab", standalone_mode=False)
+        sys.stdout.flush()  # now, while it can be told that this fails
     except BrokenPipeError:  # the reader of our output has had enough
-        sys.stderr.close()
-        return 1
+        discard_unwritten()
+        return FAILED
     except Exception as error:
         if debug:
             raise
-        return _explain(error)
+        code = _explain(error)
+        discard_unwritten()
+        return code
     if code == TYPER_INTERRUPTED:  # Ctrl-C; what it meant was said by the verb
         return FAILED
     return code if isinstance(code, int) else 0
@@ -94,10 +104,18 @@ def _explain(error: Exception) -> int:
             typer.echo(error.format_message(), err=True)
             return 2
         return _say(error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2)
+    if isinstance(error, OSError):
+        what = f"cannot use {error.filename}" if error.filename else "the operating system refused"
+        what = "cannot write the output" if error.errno in OUTPUT_FAILED else what
+        return _say(f"{what}: {error.strerror or error}", "check the path, its rights, and the space that is left", 1)
     return _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where", 1)
 
 
 def _say(message: str, hint: str, code: int) -> int:
-    first = " ".join(message.split())
-    typer.echo(f"error: {first}\nhint: {' '.join(hint.split())}", err=True)
+    with contextlib.suppress(OSError):  # nobody can be told where standard error is full or closed
+        typer.echo(f"error: {_line(message)}\nhint: {_line(hint)}", err=True)
     return code
+
+
+def _line(text: str) -> str:
+    return printable_line(cut(" ".join(text.split()), LONGEST))

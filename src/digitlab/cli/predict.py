@@ -13,6 +13,7 @@ import typer
 
 from digitlab.cli.console import print_json, stderr
 from digitlab.cli.engine import LOCAL, Address, Overwrite, PartsBar, make_engine
+from digitlab.cli.paths import checked
 from digitlab.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def predict(
             "images.",
         ),
     ],
-    model: Annotated[Path | None, typer.Option(help="Run folder or .onnx file. Default: the shipped network.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(callback=checked, help="Run folder or .onnx file. Default: the shipped network.")
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(help="A .csv or .jsonl file, or a folder or URI for Parquet. Default: CSV on standard output."),
@@ -122,10 +125,11 @@ def _target(out: str | None, *, overwrite: bool) -> Iterator[IO[str]]:
         return
     from digitlab.bulk.place import is_uri
     from digitlab.runs import atomic_path
+    from digitlab.runs.user_path import user_path
 
     if is_uri(out):
         raise UsageError(f"--out: expected a path for {Path(out).suffix}, got {out}", hint="a folder there: Parquet")
-    path = Path(out)
+    path = user_path(out)
     if path.exists() and not overwrite:
         raise RunError(f"{path}: expected no such file yet, found one", hint="add --overwrite, or choose another --out")
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:

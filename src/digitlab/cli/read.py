@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import typer
 
 from digitlab.cli.console import print_json, stderr, stdout
 from digitlab.cli.engine import LOCAL, Address, Overwrite, PartsBar, make_engine
+from digitlab.cli.paths import checked
 from digitlab.errors import DigitlabError, UsageError
 
 if TYPE_CHECKING:
@@ -30,13 +32,17 @@ def read(
         list[str], typer.Argument(metavar="IMAGE...", help="Pictures, folders of pictures, or - for standard input.")
     ],
     model: Annotated[
-        Path | None, typer.Option(help="Run folder or .onnx file that names the digits. Default: the shipped network.")
+        Path | None,
+        typer.Option(
+            callback=checked, help="Run folder or .onnx file that names the digits. Default: the shipped network."
+        ),
     ] = None,
     threshold: Annotated[
         float, typer.Option(help="The least probability of being a digit that is believed; below it: ?.")
     ] = 0.5,
     annotate: Annotated[
-        Path | None, typer.Option(help="Draw boxes and labels: a file for one picture, a folder for several.")
+        Path | None,
+        typer.Option(callback=checked, help="Draw boxes and labels: a file for one picture, a folder for several."),
     ] = None,
     out: Annotated[
         str | None, typer.Option(help="For many: a folder or URI for Parquet. The same command goes on with it.")
@@ -109,7 +115,8 @@ def _sources(given: list[str]) -> Iterator[str]:
 
     for name in given:
         path = Path(name)
-        if name == STANDARD_INPUT or not _is_folder(path):
+        # os.path, unlike pathlib, takes a path that cannot be for one that is not there; its reader says why.
+        if name == STANDARD_INPUT or not os.path.isdir(path):  # noqa: PTH112
             yield name
             continue
         try:
@@ -123,13 +130,6 @@ def _sources(given: list[str]) -> Iterator[str]:
         yield from map(str, inside)
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, or a folder that may not be looked into: reading it says which
-        return False
-
-
 def _standard_input() -> bytes:
     """All of it, or one byte more than a picture may have."""
     from digitlab.imaging.decode import MOST_BYTES
@@ -141,7 +141,7 @@ def _targets(annotate: Path | None, sources: list[str]) -> list[Path | None]:
     """Where each annotated picture goes: none, one file, or files of their own in a folder."""
     if annotate is None:
         return [None] * len(sources)
-    if annotate.suffix and not _is_folder(annotate):
+    if annotate.suffix and not annotate.is_dir():
         if len(sources) > 1:
             raise UsageError(
                 f"--annotate: expected a folder for {len(sources)} pictures, got {annotate}", hint="name a folder"
@@ -204,7 +204,9 @@ def _show(told: list[dict[str, Any]]) -> None:
         for line in image["lines"]:
             least = min(line["digits"], key=lambda digit: digit["probability"])
             table.add_row(
-                name, f"[bold]{line['text']}[/bold]", f"{least['label']} ({100 * least['probability']:.0f} %)"
+                name,
+                f"[bold]{escape(line['text'])}[/bold]",
+                f"{escape(least['label'])} ({100 * least['probability']:.0f} %)",
             )
             name = ""
     # What goes into a file or a pipe is never broken into lines.

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from digitlab.cli.console import stdout
+from digitlab.cli.paths import checked
 
 
-def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
+def report(run: Annotated[Path, typer.Argument(callback=checked, metavar="RUN", help="A run folder.")]) -> None:
     """Write the figures and report.html of a run again, from its own files."""
     from digitlab.report import write_report
 

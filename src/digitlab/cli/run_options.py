@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from digitlab.cli.paths import checked, recordable
 from digitlab.config import TrainConfig, load_config_file, load_preset
 from digitlab.errors import RunError, UsageError
 
@@ -14,15 +15,15 @@ from digitlab.errors import RunError, UsageError
 RECIPE, DOCUMENT = "default", "document"
 
 Preset = Annotated[str | None, typer.Option(help="Named configuration to start from.  [default: document]")]
-Config = Annotated[Path | None, typer.Option(help="TOML file of differences from the preset.")]
+Config = Annotated[Path | None, typer.Option(callback=checked, help="TOML file of differences from the preset.")]
 Data = Annotated[
     str | None,
     typer.Option(
         help="auto, mnist, fashion-mnist, sample, or a path: IDX, NPY, CSV, NPZ, class folders.  [default: auto]"
     ),
 ]
-Out = Annotated[Path | None, typer.Option(help="Run folder. Default: a new one under runs/.")]
-Resume = Annotated[Path | None, typer.Option(help="Go on with this unfinished run.")]
+Out = Annotated[Path | None, typer.Option(callback=recordable, help="Run folder. Default: a new one under runs/.")]
+Resume = Annotated[Path | None, typer.Option(callback=recordable, help="Go on with this unfinished run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed, the same run, bit for bit.")]
 Lanes = Annotated[int | None, typer.Option(help="Processes that train side by side. Default: one for every core.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digitlab.cli import run_options as options
+from digitlab.cli.paths import checked
 from digitlab.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from digitlab.tuning.space import SearchSpace
 
 Space = Annotated[
-    Path | None, typer.Option(help="TOML file of the search space; what it leaves out is the document's.")
+    Path | None,
+    typer.Option(callback=checked, help="TOML file of the search space; what it leaves out is the document's."),
 ]
 Layers = Annotated[str | None, typer.Option(help="How many hidden layers, such as 1,2,3.  [default: 2]")]
 Units = Annotated[str | None, typer.Option(help="Units of a hidden layer to choose from.  [default: 32,64,...,256]")]

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from digitlab.cli.console import stderr
+from digitlab.cli.paths import checked
 from digitlab.errors import UsageError
 
 # Never an option: what stands on a command line is read by everybody on the machine.
@@ -18,7 +19,7 @@ KEY = "DIGITLAB_API_KEY"
 
 def serve(
     model: Annotated[
-        Path | None, typer.Argument(help="Run folder or .onnx file. Default: the shipped network.")
+        Path | None, typer.Argument(callback=checked, help="Run folder or .onnx file. Default: the shipped network.")
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 for every one of this machine.")

@@ -11,6 +11,7 @@ from rich.markup import escape
 from digitlab.cli import run_options as options
 from digitlab.cli.console import interval, percent, print_json, stderr
 from digitlab.cli.dataset import load_with_progress
+from digitlab.cli.paths import recordable
 from digitlab.cli.progress import EpochBar
 from digitlab.config import TrainConfig
 from digitlab.errors import UsageError
@@ -48,7 +49,8 @@ def train(
     label_smoothing: Annotated[float | None, typer.Option(help="Share of each label spread over all classes.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Run folder or .keras file whose answers become a part of the labels.")
+        Path | None,
+        typer.Option(callback=recordable, help="Run folder or .keras file whose answers become a part of the labels."),
     ] = None,
     distillation: Annotated[float | None, typer.Option(help="The teacher's share of each label.")] = None,
     members: Annotated[int | None, typer.Option(help="Networks trained and averaged; 1: a single one.")] = None,

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from digitlab.data.bounded import most_bytes, read_at_most, read_start
+from digitlab.data.bounded import (
+    DEFLATE_MAX_RATIO,
+    GZIP_MAGIC,
+    most_bytes,
+    open_data,
+    read_at_most,
+    read_start,
+    read_start_as_it_is,
+    refuse_implausible,
+)
 from digitlab.data.mapped import is_to_be_mapped
 from digitlab.data.split import IMAGE_SIDE, Images, Labels
 from digitlab.errors import DataError
@@ -15,8 +24,6 @@ from digitlab.errors import DataError
 IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801
 # Of the header, in bytes: the magic number, and four more for each dimension.
 IMAGES_HEADER, LABELS_HEADER = 16, 8
-# A header can promise anything; memory is not set aside on its word alone.
-GZIP_MAX_RATIO = 1032
 
 
 def read_idx_images(path: Path) -> Images:
@@ -75,12 +82,14 @@ def _header(start: bytes, name: str, magic: int, what: str, dimensions: int) -> 
 
 
 def _body(path: Path, header_size: int, size: int) -> Images:
-    possible = path.stat().st_size * GZIP_MAX_RATIO
-    if size > min(most_bytes(), possible):
+    length = _length(path)
+    if size > min(most_bytes(), length * DEFLATE_MAX_RATIO):
         raise DataError(
             f"{path}: its header promises {size:,} bytes, more than the file or this machine can hold",
             hint="the file is damaged or was made to deceive; fetch it again",
         )
+    if read_start_as_it_is(path, 2) == GZIP_MAGIC:
+        refuse_implausible(size, length, str(path))
     content = read_at_most(path, header_size + size)
     if (came := len(content) - header_size) != size:
         raise _of_another_length(path, size, "more than that" if came > size else f"{came:,}")
@@ -88,9 +97,15 @@ def _body(path: Path, header_size: int, size: int) -> Images:
 
 
 def _mapped(path: Path, header_size: int, size: int) -> Images:
-    if (came := path.stat().st_size - header_size) != size:
+    if (came := _length(path) - header_size) != size:
         raise _of_another_length(path, size, f"{came:,}")
     return np.memmap(path, np.uint8, "r", offset=header_size, shape=(size,))
+
+
+def _length(path: Path) -> int:
+    with open_data(path) as file:
+        length: int = file.seek(0, 2)
+        return length
 
 
 def _of_another_length(path: Path, size: int, came: str) -> DataError:

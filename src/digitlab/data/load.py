@@ -20,6 +20,8 @@ from digitlab.data.sample import load_sample
 from digitlab.data.split import DIGIT_NAMES, Dataset, Images, Labels, Split
 from digitlab.data.splits import stratified_indices
 from digitlab.errors import DataError, DownloadError, UsageError
+from digitlab.runs.user_path import recordable_path
+from digitlab.text import cut, printable
 
 Parts = dict[str, tuple[Images, Labels]]
 
@@ -80,7 +82,13 @@ def _load_path(source: Path, as_given: str) -> Dataset:
     path = Path(os.path.abspath(os.path.expanduser(source)))  # noqa: PTH100, PTH111
     if not os.path.exists(path):  # noqa: PTH110
         raise _no_such(as_given)
-    return dataclasses.replace(_load_folder(path) if path.is_dir() else _load_file(path), source=str(path))
+    recordable_path(path)
+    try:
+        return dataclasses.replace(_load_folder(path) if path.is_dir() else _load_file(path), source=str(path))
+    except OSError as error:
+        raise DataError(
+            f"cannot read {error.filename or path}: {error.strerror or error}", hint="check the path and its rights"
+        ) from error
 
 
 def _load_file(path: Path) -> Dataset:
@@ -145,6 +153,7 @@ def _csv_pair(folder: Path) -> dict[str, Path]:
 
 def _with_test(parts: Parts, name: str, class_names: tuple[str, ...] | None = None) -> Dataset:
     """A data set of its parts; without a test part a fixed stratified fifth becomes it."""
+    name = printable(name)
     if "train" not in parts:
         parts = {**parts, "train": parts["all"]}
     names = class_names or _names_for(parts)
@@ -164,6 +173,6 @@ def _names_for(parts: Parts) -> tuple[str, ...]:
 
 def _no_such(name: str) -> UsageError:
     names = ["auto", SAMPLE, *KNOWN_SETS]
-    nearest = difflib.get_close_matches(name.lower(), names, n=1)
+    nearest = difflib.get_close_matches(name[:40].lower(), names, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"a path, or one of {', '.join(names)}"
-    return UsageError(f"{name or 'an empty name'}: neither a known data set nor an existing path", hint=hint)
+    return UsageError(f"{cut(name, 200) or 'an empty name'}: neither a known data set nor an existing path", hint=hint)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from digitlab.data.class_numbers import class_numbers
-from digitlab.data.split import Images, Labels, check_images
+from digitlab.data.bounded import open_data
+from digitlab.data.class_numbers import check_label_type, class_numbers
+from digitlab.data.npy_header import NpyHeader, check_image_header, read_npy_header
+from digitlab.data.split import IMAGE_SIDE, Images, Labels
 from digitlab.errors import DataError
 
 _PARTS = ("train", "test")
@@ -46,40 +48,47 @@ def map_npy_pair(images_path: Path, labels_path: Path) -> tuple[Images, Labels]:
         DataError: A file is damaged, cut short or too long, or holds an array of another kind, or there are not as
             many labels as images.
     """
-    images = _open(images_path)
-    if images.ndim == 2 and images.shape[1] == 784:
-        images = images.reshape(-1, 28, 28)
-    check_images(images, str(images_path))
-    if not images.flags.c_contiguous:
+    header = _header(images_path)
+    count = check_image_header(header, str(images_path))
+    if header.fortran:
         raise DataError(
             f"{images_path}: expected one image behind another (C order), got an array in Fortran's order",
             hint="numpy.save(path, numpy.ascontiguousarray(images))",
         )
-    return images, class_numbers(_open(labels_path), len(images), str(labels_path))
+    images = _map(images_path, header).reshape(count, IMAGE_SIDE, IMAGE_SIDE)
+    header = _header(labels_path)
+    check_label_type(header.dtype, header.shape, count, str(labels_path))
+    return images, class_numbers(_map(labels_path, header), count, str(labels_path))
 
 
-def _open(path: Path) -> Any:
-    """The array of an NPY file, read-only and not read yet."""
+def _header(path: Path) -> NpyHeader:
+    """The header of an NPY file, which is as long as the header says."""
     try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
+        with open_data(path) as file:
+            header = read_npy_header(file)
+            came = file.seek(0, 2)
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot read {path}: {error.strerror or error}", hint="check the path and its rights"
-        ) from error
-    except Exception as error:
-        # A damaged header fails in NumPy's parser or in the mapping, each in its own way.
-        raise DataError(
-            f"{path}: expected a whole NPY file of numbers, got: {_first_line(error)}",
+            f"{path}: expected a whole NPY file of numbers, got: {error}",
             hint="the file is damaged, was cut short or holds objects; write it anew with numpy.save",
         ) from error
-    size, came = array.offset + array.nbytes, path.stat().st_size
-    if came != size:
+    size = header.bytes + header.array_bytes
+    if came < size:
+        raise DataError(
+            f"{path}: expected a whole NPY file of {size:,} bytes by its header, got {came:,}",
+            hint="the file is damaged or was cut short; write it anew with numpy.save",
+        )
+    if came > size:
         raise DataError(
             f"{path}: expected {size:,} bytes by its header, got {came:,}",
             hint="the file holds something else besides; write it anew with numpy.save",
         )
-    return array
+    return header
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _map(path: Path, header: NpyHeader) -> Any:
+    """The array of an NPY file, read-only and not read yet."""
+    try:
+        return np.memmap(path, header.dtype, "r", header.bytes, header.shape)
+    except (OSError, ValueError) as error:  # replaced or cut short since its header was read
+        raise DataError(f"cannot read {path}: {error}", hint="write it anew with numpy.save") from error

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 
-from digitlab.data.bounded import most_bytes
-from digitlab.data.class_numbers import class_numbers
-from digitlab.data.split import Images, Labels, check_images
+from digitlab.data.bounded import most_bytes, open_data, refuse_implausible
+from digitlab.data.class_numbers import check_label_type, class_numbers
+from digitlab.data.npy_header import NpyHeader, check_image_header
+from digitlab.data.npz_archive import NpzArchive
+from digitlab.data.split import Images, Labels
 from digitlab.errors import DataError
 
 _NAMES = {
@@ -19,51 +20,69 @@ _NAMES = {
     "all": (("images", "labels"), ("x", "y"), ("X", "y")),
 }
 
+Pair = tuple[str, str]
+
 
 def read_npz(path: Path) -> dict[str, tuple[Images, Labels]]:
-    """Images and labels of ``train`` and ``test``, or of ``all`` where the file has no test part.
+    """Images and labels of ``train`` and ``test``, or of ``all`` where the file has no training part.
+
+    Only these arrays are unpacked, and only after their headers were found to be those of images and labels.
 
     Raises:
-        DataError: No such archive or arrays, pickled objects, floats, or labels that are no class numbers.
+        DataError: No such archive or arrays, pickled objects, floats, labels that are no class numbers, or arrays that
+            would take more memory than such a file or this machine can hold.
     """
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise _not_npz(path, "a single array")
-            with archive:
-                _refuse_bombs(path)
-                found = {part: _pair(archive, names, path) for part, names in _NAMES.items()}
-    except DataError:
-        raise
-    except Exception as error:
-        # A damaged archive fails in zipfile, zlib, NumPy's header parser or its allocation, each in its own way.
-        raise _not_npz(path, f"a damaged one: {str(error) or type(error).__name__}") from error
-    present = {part: pair for part, pair in found.items() if pair is not None}
-    if "train" not in present and "all" not in present:
+    with open_data(path) as file:
+        try:
+            return _read(file, path)
+        except DataError:
+            raise
+        except Exception as error:
+            # A damaged archive fails in zipfile, zlib, NumPy's header parser or its allocation, each in its own way.
+            raise _not_npz(path, f"a damaged one: {str(error) or type(error).__name__}") from error
+
+
+def _read(file: IO[bytes], path: Path) -> dict[str, tuple[Images, Labels]]:
+    if file.read(6) == b"\x93NUMPY":
+        raise _not_npz(path, "a single array")
+    archive = NpzArchive(file)
+    pairs = _pairs(archive.names, path)
+    headers = {name: archive.header(name) for pair in pairs.values() for name in pair}
+    for images, labels in pairs.values():
+        count = check_image_header(headers[images], f"{path}:{images}")
+        check_label_type(headers[labels].dtype, headers[labels].shape, count, f"{path}:{labels}")
+    _refuse_bombs(archive, headers, path)
+    return {part: _read_pair(archive, pair, headers, path) for part, pair in pairs.items()}
+
+
+def _pairs(names: list[str], path: Path) -> dict[str, Pair]:
+    """Which arrays are which part's; of all in one only where there is no training part."""
+    found: dict[str, Pair] = {}
+    for part, usual in _NAMES.items():
+        present = [pair for pair in usual if set(pair) <= set(names)]
+        if present and not (part == "all" and "train" in found):
+            found[part] = present[0]
+    if "train" not in found and "all" not in found:
         raise _not_npz(path, "none of these names")
-    return present
+    return found
 
 
-def _pair(archive: Any, names: tuple[tuple[str, str], ...], path: Path) -> tuple[Images, Labels] | None:
-    for images_name, labels_name in names:
-        if images_name in archive and labels_name in archive:
-            images, labels = (np.asarray(archive[name]) for name in (images_name, labels_name))
-            if images.ndim == 2 and images.shape[1] == 784:
-                images = images.reshape(-1, 28, 28)
-            check_images(images, f"{path}:{images_name}")
-            return images, class_numbers(labels, len(images), f"{path}:{labels_name}")
-    return None
+def _refuse_bombs(archive: NpzArchive, headers: dict[str, NpyHeader], path: Path) -> None:
+    if (total := sum(header.array_bytes for header in headers.values())) > most_bytes():
+        raise DataError(
+            f"{path}: expected arrays of at most {most_bytes():,} bytes, half of this machine's memory, got {total:,}",
+            hint="save the set as NPY files, which are read as they are used: see docs/data.md",
+        )
+    packed = [name for name in headers if archive.is_compressed(name)]
+    unpacked = sum(headers[name].array_bytes for name in packed)
+    compressed = min(archive.bytes, sum(archive.compressed_bytes(name) for name in packed))
+    refuse_implausible(unpacked, compressed + len(packed), str(path))
 
 
-def _refuse_bombs(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            if entry.file_size > most_bytes():
-                raise DataError(
-                    f"{path}: {entry.filename} would unpack to {entry.file_size:,} bytes",
-                    hint="the file is damaged or was made to deceive",
-                )
+def _read_pair(archive: NpzArchive, pair: Pair, headers: dict[str, NpyHeader], path: Path) -> tuple[Images, Labels]:
+    images, labels = (archive.read(name, headers[name]) for name in pair)
+    images = np.ascontiguousarray(images).reshape(-1, 28, 28)
+    return images, class_numbers(labels, len(images), f"{path}:{pair[1]}")
 
 
 def _not_npz(path: Path, came: str) -> DataError:

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from digitlab.data.class_names import fault_in_names
 from digitlab.errors import DataError
 from digitlab.imaging.mnist import IMAGE_SIDE as IMAGE_SIDE
 
@@ -34,7 +36,7 @@ class Split:
             larger than memory; whoever goes through all of them does so by `pieces` then.
         labels: uint8 [n], each below ``len(class_names)``.
         name: What to call it in messages, such as ``"mnist/train"``.
-        class_names: 2 to 100 names, in the order of the labels. The ten digits by default.
+        class_names: 2 to 100 names of printable characters, in the order of the labels. The ten digits by default.
 
     Raises:
         DataError: A wrong type, shape, count or label, with what was expected and what came.
@@ -174,18 +176,23 @@ def check_images(images: object, name: str) -> None:
             f"{name}: images must be a NumPy array, got {type(images).__name__}",
             hint="pass numpy.asarray(images, dtype=numpy.uint8)",
         )
-    if images.dtype != np.uint8:
-        raise DataError(
-            f"{name}: images must be uint8 from 0 to 255, got {images.dtype}",
-            hint="scaling to [0, 1] is a layer of the network; pass the original bytes, undivided",
-        )
-    if images.ndim != 3 or images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE):
-        raise DataError(
-            f"{name}: images must have the shape [n, 28, 28], got {list(images.shape)}",
-            hint="one grey 28x28 image per row; for flat rows, images.reshape(-1, 28, 28)",
-        )
+    check_image_type(images.dtype, images.shape, name)
     if len(images) == 0:
         raise DataError(f"{name}: expected at least one image, got none", hint="is the file or folder empty?")
+
+
+def check_image_type(dtype: np.dtype[Any], shape: tuple[int, ...], name: str) -> None:
+    """Raise `DataError` unless an array of this type and shape is of images: uint8 [n, 28, 28]."""
+    if dtype != np.uint8:
+        raise DataError(
+            f"{name}: images must be uint8 from 0 to 255, got {dtype}",
+            hint="scaling to [0, 1] is a layer of the network; pass the original bytes, undivided",
+        )
+    if len(shape) != 3 or shape[1:] != (IMAGE_SIDE, IMAGE_SIDE):
+        raise DataError(
+            f"{name}: images must have the shape [n, 28, 28], got {list(shape)}",
+            hint="one grey 28x28 image per row; for flat rows, images.reshape(-1, 28, 28)",
+        )
 
 
 def _check_labels(labels: object, count: int, class_names: tuple[str, ...], name: str) -> None:
@@ -193,6 +200,11 @@ def _check_labels(labels: object, count: int, class_names: tuple[str, ...], name
         raise DataError(
             f"{name}: expected 2 to {MAX_CLASSES} classes, got {len(class_names)}",
             hint="a classifier needs at least two classes to tell apart",
+        )
+    if fault := fault_in_names(class_names):
+        raise DataError(
+            f"{name}: expected class names of printable characters, got {fault}",
+            hint="rename the class or its folder",
         )
     if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.shape != (count,):
         came = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__

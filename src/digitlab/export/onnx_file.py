@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from digitlab.data.class_names import fault_in_names
 from digitlab.data.split import MAX_CLASSES
 from digitlab.errors import ModelError, UsageError
 from digitlab.export.graph import onnx_bytes
@@ -15,6 +16,7 @@ from digitlab.export.verify import HALF_TOLERANCE, TOLERANCE, verify
 from digitlab.model.backend import keras
 from digitlab.model.keras_classifier import KerasClassifier, load_keras_classifier
 from digitlab.runs import RunFolder, atomic_path, find_model
+from digitlab.runs.user_path import user_path
 
 SUFFIX = ".onnx"
 
@@ -47,7 +49,7 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
     Example:
         >>> digitlab.export_onnx(run, "digits.onnx")  # doctest: +SKIP
     """
-    path = Path(path)
+    path = user_path(path)
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"{path}: expected a file name that ends in {SUFFIX}", hint=f"name it {path.stem}{SUFFIX}")
     model, own_names = _network(run)
@@ -63,7 +65,7 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
 def _network(run: Any) -> tuple[Any, Sequence[str] | None]:
     """The Keras network of whatever was given, and the names of its classes where they are known."""
     if isinstance(run, (str, os.PathLike)):
-        file, record = find_model(Path(run))
+        file, record = find_model(user_path(run))
         return load_keras_classifier(file).model, _recorded_names(record)
     if isinstance(run, keras.Model):
         return run, None
@@ -95,6 +97,11 @@ def _checked_names(names: Any, count: int) -> list[str]:
     if not named or len(names) != count:
         raise ModelError(
             f"expected {count} class names, one a unit of the last layer, got {names!r}"[:200],
+            hint="pass class_names=[...], in the order of the labels",
+        )
+    if fault := fault_in_names(names):
+        raise ModelError(
+            f"expected class names of printable characters, got {fault}",
             hint="pass class_names=[...], in the order of the labels",
         )
     return list(names)

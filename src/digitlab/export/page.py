@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from digitlab.classifier.load import READABLE_FILE, SHIPPED, shipped_file
+from digitlab.classifier.load import READABLE_FILE, SHIPPED, read_network, shipped_file
 from digitlab.errors import ModelError, UsageError
 from digitlab.export.onnx_file import SUFFIX as ONNX_SUFFIX
 from digitlab.export.onnx_file import export_onnx
@@ -16,7 +16,9 @@ from digitlab.export.page_file import page_with
 from digitlab.export.page_weights import PageWeights
 from digitlab.export.read_onnx import read_onnx
 from digitlab.runs import write_text
+from digitlab.runs.user_path import user_path
 from digitlab.runs.version import VERSION
+from digitlab.text import printable
 
 SUFFIX = ".html"
 # One file to send by mail or to put on a stick.
@@ -45,7 +47,7 @@ def export_page(run: Any, path: str | Path) -> Path:
     Example:
         >>> digitlab.export_page(run, "digits.html")  # doctest: +SKIP
     """
-    path = Path(path)
+    path = user_path(path)
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"{path}: expected a file name that ends in {SUFFIX}", hint=f"name it {path.stem}{SUFFIX}")
     for half in (False, True):
@@ -64,18 +66,9 @@ def _onnx(run: Any, *, half: bool) -> bytes:
     if run is None:
         return shipped_file().read_bytes()
     if isinstance(run, (str, os.PathLike)) and Path(run).suffix.lower() == ONNX_SUFFIX:
-        return _file_bytes(Path(run))
+        return read_network(run)[0]
     with tempfile.TemporaryDirectory() as folder:
         return export_onnx(run, Path(folder) / "model.onnx", half=half).read_bytes()
-
-
-def _file_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"cannot read {path}: {error.strerror or error}", hint="check the path and its rights"
-        ) from error
 
 
 def _name(run: Any) -> str:
@@ -83,7 +76,7 @@ def _name(run: Any) -> str:
     if run is None:
         return SHIPPED
     place = run if isinstance(run, (str, os.PathLike)) else getattr(run, "path", None)
-    return "a network of digitlab" if place is None else Path(place).resolve().name
+    return "a network of digitlab" if place is None else printable(Path(place).resolve().name)
 
 
 def _page(content: bytes, name: str, *, half: bool) -> str:

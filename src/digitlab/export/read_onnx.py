@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from digitlab.classifier.interface import CLASS_NAMES
+from digitlab.classifier import Classifier
 from digitlab.errors import ModelError
 from digitlab.export.chain import Chain, Float64
+from digitlab.export.graph import onnx_bytes
+from digitlab.export.rounding import rounding_error
+from digitlab.export.verify import TOLERANCE, probe_images
 
 try:
     import onnx
@@ -21,6 +24,8 @@ except ModuleNotFoundError as error:
 
 # Operators that are no step: of the input, of weights kept as float16, and of a committee's answers.
 _NO_STEPS = ("Cast", "Flatten", "Mean")
+# Images that the chains and the file are compared on.
+PROBES = 30
 _ACTIVATIONS = ("Relu", "Gelu", "Tanh", "Sigmoid", "Softmax")
 
 
@@ -32,16 +37,32 @@ def read_onnx(content: bytes, name: str) -> tuple[list[Chain], list[str]]:
         name: What to call it in messages.
 
     Raises:
-        ModelError: It is no ONNX file, or none of digitlab's.
+        ModelError: It is no ONNX file, or none of digitlab's: it keeps weights in other files, say, which the package
+            `onnx` would read for it from the current folder.
     """
+    # Refuses all that a classifier does not take: the package would follow the names of other files, and unpack more.
+    classifier = Classifier(content, name=name)
     try:
         model = onnx.load_model_from_string(content)
+        members = _read_members(model.graph, name)
+    except ModelError:
+        raise
     except Exception as error:
-        raise _refuse(name, f"no ONNX file: {type(error).__name__}") from error
-    names = {entry.key: entry.value for entry in model.metadata_props}.get(CLASS_NAMES)
-    if names is None:
-        raise _refuse(name, "one without names of classes")
-    return _read_members(model.graph, name), json.loads(names)
+        raise _refuse(name, f"another one: {type(error).__name__}") from error
+    _compare(members, classifier, name)
+    return members, list(classifier.class_names)
+
+
+def _compare(members: Sequence[Chain], classifier: Classifier, name: str) -> None:
+    """Raise `ModelError` unless the chains give what the file gives: other tools may have wired nodes otherwise."""
+    images = probe_images(PROBES)
+    try:
+        again = Classifier(onnx_bytes(members, classifier.class_names), name=name)
+    except Exception as error:
+        raise _refuse(name, f"one whose layers are no chain: {type(error).__name__}") from error
+    difference = np.abs(again.predict_proba(images) - classifier.predict_proba(images)).max()
+    if not difference <= max(TOLERANCE, rounding_error(members, images)):
+        raise _refuse(name, "one whose nodes are connected in another way")
 
 
 def _read_members(graph: Any, name: str) -> list[Chain]:

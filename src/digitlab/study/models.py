@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digitlab.runs import RunFolder, find_model
+from digitlab.runs.user_path import user_path
 
 
 def load_for_evaluation(target: Path | None) -> tuple[Any, dict[str, Any] | None]:
@@ -18,7 +19,7 @@ def load_for_evaluation(target: Path | None) -> tuple[Any, dict[str, Any] | None
         ModelError: Nothing of the kind is there.
         RunError: The folder is no run, or its training has not finished.
     """
-    file, record = (None, None) if target is None else find_model(target)
+    file, record = (None, None) if target is None else find_model(user_path(target))
     if file is None or file.suffix.lower() == ".onnx":
         from digitlab.classifier import load_classifier
 
@@ -69,6 +70,7 @@ def export_run_as_page(target: Path, out: Path | None = None) -> Path:
 
 def _export_paths(target: Path, out: Path | None, suffix: str) -> tuple[AbstractContextManager[None], Path]:
     """What to hold while the file is written, and which file: that is said at once, before TensorFlow starts."""
+    target = user_path(target)
     file, record = find_model(target)
     if out is not None or record is None:
         return nullcontext(), out or file.with_suffix(suffix)

@@ -8,6 +8,7 @@ from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.errors import ConfigError
+from digitlab.text import shortened
 from digitlab.training.job import refuse_what_jobs_leave_out
 
 ENGINES, SCHEDULERS = ("local", "ray"), ("hyperband", "asha")
@@ -55,7 +56,8 @@ class SearchConfig:
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ConfigError(
-                    f"{name}: expected a whole number from {low} to {high}, got {value!r}", hint=f"change {name}"
+                    f"{name}: expected a whole number from {low} to {high}, got {shortened(value)}",
+                    hint=f"change {name}",
                 )
         if self.base.validation_fraction == 0:
             raise ConfigError(
@@ -74,7 +76,7 @@ class SearchConfig:
     def _check_engine(self) -> None:
         for name, known in (("engine", ENGINES), ("scheduler", SCHEDULERS)):
             if getattr(self, name) not in known:
-                came = repr(getattr(self, name))
+                came = shortened(getattr(self, name))
                 raise ConfigError(
                     f"{name}: expected {' or '.join(known)}, got {came}", hint=f"leave it out for {known[0]}"
                 )

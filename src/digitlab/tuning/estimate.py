@@ -28,11 +28,11 @@ def estimate_seconds(plan: Plan, space: SearchSpace, images: int, num_classes: i
         num_classes: Units of the softmax layer.
         lanes: Trials side by side.
     """
-    per_image = statistics.fmean(_flops(shape, num_classes) for shape in space.shapes()[:1000])
+    per_image = statistics.fmean(_flops(shape, num_classes) for shape in itertools.islice(space.shapes(), 1000))
     training = OVERHEAD * plan.epochs * images * per_image / _product_rate()
     drawn = sum(rungs[0].trials for rungs in plan.brackets)
     further = (space.batch_size, space.dropout, space.distortion, space.weight_decay)
-    shapes = len(space.shapes()) * math.prod(max(1, len(values)) for values in further)
+    shapes = space.shape_count * math.prod(max(1, len(values)) for values in further)
     programs = shapes * (1 - (1 - 1 / shapes) ** drawn)  # distinct ones among so many draws
     return START_S + (training + COMPILE_S * programs) / lanes
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.runs import write_text
+from digitlab.text import csv_text
 from digitlab.tuning.finalists import SEARCHED, Choice, Finalist
 from digitlab.tuning.plan import Plan
 
@@ -61,7 +62,7 @@ class TrialRecord:
     error: str = ""
 
     def to_row(self) -> dict[str, Any]:
-        """A row of trials.csv."""
+        """A row of trials.csv; an error that a spreadsheet would take for a formula begins with an apostrophe."""
         units = "-".join(map(str, self.config.hidden_units))
         values = {name: getattr(self.config, name) for name in SEARCHED if name != "hidden_units"}
         return {
@@ -69,6 +70,7 @@ class TrialRecord:
             **values,
             "status": "failed" if self.score is None else "completed",
             "hidden_units": units,
+            "error": csv_text(self.error),
             "duration_s": round(self.duration_s, 3),
         }
 

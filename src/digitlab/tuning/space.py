@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from digitlab.config import TrainConfig, nearest_hint, read_toml
 from digitlab.errors import ConfigError
+from digitlab.text import shortened
 
 DOCUMENT_UNITS = tuple(range(32, 257, 32))
 
@@ -52,7 +53,7 @@ class SearchSpace:
             values = getattr(self, field.name)
             if not _are_numbers(values) or len(set(values)) != len(values):
                 raise ConfigError(
-                    f"{field.name}: expected a list of distinct numbers, got {values!r}",
+                    f"{field.name}: expected a list of distinct numbers, got {shortened(values)}",
                     hint=f"a space looks like: {field.name} = {list(field.default)}",  # type: ignore[arg-type]
                 )
             if not values and field.name in ("hidden_layers", "units", "learning_rate"):
@@ -66,7 +67,9 @@ class SearchSpace:
     def _check_values(self) -> None:
         for depth in self.hidden_layers:
             if type(depth) is not int or not 1 <= depth <= 16:
-                raise ConfigError(f"hidden_layers: expected whole numbers from 1 to 16, got {depth!r}", hint="2, say")
+                raise ConfigError(
+                    f"hidden_layers: expected whole numbers from 1 to 16, got {shortened(depth)}", hint="2, say"
+                )
         for values in self._axes().values():  # each value goes through TrainConfig's own checks once
             for value in values:
                 TrainConfig().replace(**value)
@@ -80,8 +83,7 @@ class SearchSpace:
     @property
     def size(self) -> int:
         """How many configurations there are."""
-        shapes = sum(len(self.units) ** depth for depth in self.hidden_layers)
-        return int(shapes) * math.prod(max(1, len(getattr(self, name))) for name in AXES)
+        return self.shape_count * math.prod(max(1, len(getattr(self, name))) for name in AXES)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Lists by field, for JSON; `from_mapping` reads them back."""
@@ -97,7 +99,7 @@ class SearchSpace:
         known = [field.name for field in dataclasses.fields(cls)]
         for key in values:
             if key not in known:
-                raise ConfigError(f"unknown search space key {key!r}", hint=nearest_hint(key, known))
+                raise ConfigError(f"unknown search space key {shortened(key)}", hint=nearest_hint(key, known))
         return cls(**{key: tuple(v) if isinstance(v, (list, tuple)) else (v,) for key, v in values.items()})
 
     def declare(self, hp: Any) -> None:
@@ -116,9 +118,14 @@ class SearchSpace:
         changes["hidden_units"] = tuple(values[f"units_{i + 1}"] for i in range(values["hidden_layers"]))
         return base.replace(**changes)
 
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Every choice of widths, of each depth."""
-        return [shape for depth in self.hidden_layers for shape in itertools.product(self.units, repeat=depth)]
+    @property
+    def shape_count(self) -> int:
+        """How many choices of widths there are, of all depths."""
+        return int(sum(len(self.units) ** depth for depth in self.hidden_layers))
+
+    def shapes(self) -> Iterator[tuple[int, ...]]:
+        """Every choice of widths, of each depth; there may be too many of them for a list."""
+        return (shape for depth in self.hidden_layers for shape in itertools.product(self.units, repeat=depth))
 
 
 def _are_numbers(values: object) -> bool:
