@@ -31,7 +31,7 @@ class Classifier:
     """
 
     def __init__(self, content: bytes, *, name: str = "network", threads: int = 1) -> None:
-        self._name = name
+        self._name, self._content = name, content
         self._session = open_session(content, name, threads)
         self._class_names = check_session(self._session, name)
         self._check_answer()
@@ -40,6 +40,11 @@ class Classifier:
     def name(self) -> str:
         """What it is called: the path of its file, or that it is the shipped network."""
         return self._name
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of its ONNX file, from which another process can open it."""
+        return self._content
 
     @property
     def class_names(self) -> tuple[str, ...]:
