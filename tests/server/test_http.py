@@ -177,7 +177,8 @@ def test_every_answer_has_a_request_id_and_a_good_one_is_kept(client):
     assert client.get("/nowhere", headers={"x-request-id": "a b\tc"}).headers["x-request-id"] != "a b\tc"
 
 
-def test_requests_images_and_digits_are_counted(client, images, drawn):
+def test_requests_images_and_digits_are_counted(client_of, images, drawn):
+    client = client_of()
     client.post("/v1/predict", content=images.tobytes(), headers={"content-type": BYTES})
     client.post("/v1/read", content=drawn, headers={"content-type": "image/png"})
     client.get("/made/up/path")
@@ -212,8 +213,8 @@ def test_a_runs_report_is_shown_where_there_is_one(client_of, tmp_path):
 
 
 def test_too_many_at_once_are_turned_away_and_none_is_lost(monkeypatch, images):
-    monkeypatch.setattr("digitlab.server.work.WAITING", 2)
-    app = create_app(settings=Settings(workers=1))
+    monkeypatch.setattr("digitlab.server.pool.WAITING", 2)
+    app = create_app(settings=Settings(threads=1))
     import httpx2 as httpx
 
     async def ask():
@@ -234,10 +235,7 @@ def test_too_many_at_once_are_turned_away_and_none_is_lost(monkeypatch, images):
     body=st.binary(max_size=2000),
     kind=st.sampled_from([JSON, BYTES, "image/png", "multipart/form-data; boundary=x", ""]),
 )
-def test_whatever_is_sent_the_answer_is_no_server_error(body, kind):
-    from starlette.testclient import TestClient
-
-    client = TestClient(create_app(), base_url="http://127.0.0.1:8000")
+def test_whatever_is_sent_the_answer_is_no_server_error(client, body, kind):
     for path in ("/v1/predict", "/v1/read"):
         answer = client.post(path, content=body, headers={"content-type": kind})
         assert answer.status_code in (200, 400, 415)
