@@ -21,7 +21,7 @@ from digitlab.server.page import page_routes
 from digitlab.server.pool import WorkerPool
 from digitlab.server.predict import predict_routes
 from digitlab.server.problems import RequestError, as_json, encodable, quoted
-from digitlab.server.process import WorkerFault
+from digitlab.server.process import WorkerError
 from digitlab.server.read import read_routes
 from digitlab.server.schemas import GUARDED
 from digitlab.server.settings import Settings
@@ -117,7 +117,7 @@ def _add_state_routes(
 
 
 async def _problem(request: Request, problem: Exception) -> Response:
-    if not isinstance(problem, RequestError) or isinstance(problem, WorkerFault):
+    if not isinstance(problem, RequestError) or isinstance(problem, WorkerError):
         raise problem  # the guard logs it
     return error_response(problem)
 

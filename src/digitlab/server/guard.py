@@ -18,7 +18,7 @@ from digitlab.errors import DigitlabError
 from digitlab.server.logs import log_fault, log_request
 from digitlab.server.metrics import Metrics
 from digitlab.server.problems import BROKEN, FORBIDDEN, MISDIRECTED, UNAUTHORIZED, RequestError, as_json, quoted
-from digitlab.server.process import WorkerFault
+from digitlab.server.process import WorkerError
 from digitlab.server.settings import Settings
 
 REQUEST_ID = "x-request-id"
@@ -67,7 +67,7 @@ class Guard:
             self._check(scope, headers)
             await self._app(scope, receive, send_on)
         except RequestError as problem:
-            if isinstance(problem, WorkerFault):
+            if isinstance(problem, WorkerError):
                 log_fault(request_id, problem.detail)
             await error_response(problem)(scope, receive, send_on)
         except Exception as error:

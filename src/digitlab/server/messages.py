@@ -76,7 +76,7 @@ def receive_message(
     header = json.loads(_receive(channel, header_size, deadline))
     if not isinstance(header, dict):
         msg = "a header that is no object"
-        raise ValueError(msg)  # noqa: TRY004 - what arrived is wrong, not how this was called
+        raise ValueError(msg)
     return header, _receive(channel, body_size, deadline)
 
 

@@ -26,13 +26,18 @@ from digitlab.server.worker import main
 main(int(sys.argv[1]), int(sys.argv[2]))
 """
 # One thread a worker: several workers share the cores. The C library keeps fewer heaps, and so less freed memory.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
 BOOT_SECONDS = 30.0
 # An answer is at most this large, or a few times the largest body.
 LARGEST_ANSWER = 64 * 2**20
 
 
-class WorkerFault(RequestError):
+class WorkerError(RequestError):
     """A worker did not answer as it should: it was over a limit, died, or met with something unexpected.
 
     Args:
@@ -97,7 +102,7 @@ class WorkerProcess:
             life, self._life = os.pipe()
             arguments = [str(theirs.fileno()), str(life), json.dumps(sys.path)]
             try:
-                self._process = subprocess.Popen(
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own code
                     [sys.executable, "-c", CODE, *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -119,7 +124,7 @@ class WorkerProcess:
 
         Raises:
             RequestError: The request cannot be answered.
-            WorkerFault: The worker was over a limit, or died; it has been replaced.
+            WorkerError: The worker was over a limit, or died; it has been replaced.
         """
         self.start()
         self._await_ready()
@@ -210,8 +215,8 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return None
 
-    def _too_slow(self) -> WorkerFault:
-        return WorkerFault(
+    def _too_slow(self) -> WorkerError:
+        return WorkerError(
             TOO_LARGE,
             f"expected an upload that is read within {self._settings.seconds:g} s, got one that takes longer",
             hint="send fewer images, or a smaller picture",
@@ -224,7 +229,7 @@ class WorkerProcess:
             return _stopping()
         code = self._exit_code()
         self._replace()
-        return WorkerFault(
+        return WorkerError(
             BUSY,
             "expected the upload to be read, but the process that read it ended",
             hint="send another picture, or the same once more",
@@ -238,7 +243,7 @@ def _answer(header: dict[str, Any], content: bytearray) -> Answer:
         return Answer(bytes(content), str(header["media_type"]), counts)
     if header["status"] == BROKEN:
         kind = header.get("unexpected")
-        raise WorkerFault(
+        raise WorkerError(
             BROKEN,
             f"unexpected {kind}" if kind else str(header["message"]),
             hint=str(header.get("hint", "the log of the server has it")),
@@ -252,8 +257,8 @@ def _environment() -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name != API_KEY}, **ENVIRONMENT}
 
 
-def _not_started(detail: str) -> WorkerFault:
-    return WorkerFault(
+def _not_started(detail: str) -> WorkerError:
+    return WorkerError(
         BUSY, "expected a worker process, but none could be started", hint="try again soon", detail=detail
     )
 

@@ -1,8 +1,8 @@
 """`BoundedProtocol`: uvicorn's HTTP protocol with bounds on what a client may send, and how slowly.
 
-uvicorn takes request heads, trailers, chunk extensions and pipelined requests of any size, and keeps a silent connection
-for ever. Every name of uvicorn that this depends on stands here. Bytes are counted where a head or a chunk is
-unfinished, so that a small request costs no more than in uvicorn.
+uvicorn takes request heads, trailers, chunk extensions and pipelined requests of any size, and keeps a silent
+connection for ever. Every name of uvicorn that this depends on stands here. Bytes are counted where a head or a chunk
+is unfinished, so that a small request costs no more than in uvicorn.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from digitlab.server.problems import BAD, BUSY, HEAD_TOO_LARGE, TIMEOUT, RequestError, as_json
+from digitlab.server.problems import BAD, BUSY, HEAD_TOO_LARGE, TIMEOUT, RequestError, as_json, quoted
 
 MOST_HEAD_BYTES, MOST_HEADERS = 64 * 1024, 100
 # What frames a chunked body may take no more bytes than the body, beyond this many.
 MOST_FRAMING_BYTES = 128 * 1024
+# Chunks of a body beyond one per so many bytes: each costs a call, and the loop has others to serve.
+MOST_SMALL_CHUNKS, SMALL_CHUNK = 4096, 16
 # Requests on one connection that wait until earlier ones are answered.
 MOST_PIPELINED = 16
 # For a whole head; for the next request on a connection; for the rest of a body whose answer was given; for the client
@@ -47,10 +49,10 @@ class _Transport:
         return getattr(self._inner, name)
 
     def is_closing(self) -> bool:
-        return self._protocol.refusing or self._inner.is_closing()
+        return self._protocol.lingering or self._inner.is_closing()
 
     def close(self) -> None:
-        if self._protocol.receives_body:
+        if self._protocol.receives_body or self._protocol.deaf:
             self._protocol.linger()
         else:
             self._inner.close()
@@ -61,7 +63,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     Attributes:
         most_connections: Connections of the server; more replace those that have waited longest.
-        refusing: Whether what the client sends is thrown away until it closes the connection.
+        deaf: Whether what the client sends is thrown away.
+        lingering: Whether the last answer was given, and the client is to close the connection.
         receives_body: Whether the body of a request is unfinished.
     """
 
@@ -69,11 +72,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        self.refusing = self.receives_body = False
+        self.deaf = self.lingering = self.receives_body = False
         self._inner = transport
         self._stopping = self._asked = False
         self._held_open: Any = None
-        self._unsent = self._head_bytes = self._fed = self._wire_bytes = self._body_bytes = 0
+        self._unsent = self._head_bytes = self._fed = self._wire_bytes = self._body_bytes = self._chunks = 0
         super().connection_made(_Transport(transport, self))  # type: ignore[arg-type]
         self._waiting_since: float | None = self.loop.time()
         if len(self.connections) > self.most_connections and not make_room(self.connections, self):
@@ -81,7 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
-        if self.refusing:
+        if self.deaf:
             return
         self._fed = len(data)
         self._wire_bytes += len(data)
@@ -100,9 +103,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._stopping:
             self._close_after_last_answer()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or throw away a trailer."""
+        if self.receives_body:
+            self._chunks += 1
+            if self._chunks > MOST_SMALL_CHUNKS + self._body_bytes // SMALL_CHUNK:
+                raise _wrong("a body", "many trailers")
+        elif len(self.headers) >= MOST_HEADERS:
+            raise _head_too_large()
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Check the head, and start the request."""
-        if self._head_bytes + self._fed > MOST_HEAD_BYTES or len(self.headers) > MOST_HEADERS:
+        if self._head_bytes + self._fed > MOST_HEAD_BYTES:
             self._check_head()
         if len(self.pipeline) >= MOST_PIPELINED:
             raise _wrong("an answer to be waited for", "more requests")
@@ -110,7 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.headers = _NOWHERE
         self.receives_body = self._asked = True
-        self._head_bytes = self._fed = self._wire_bytes = self._body_bytes = 0
+        self._head_bytes = self._fed = self._wire_bytes = self._body_bytes = self._chunks = 0
         self._waiting_since = None
         if previous is not None and previous is self._held_open and not previous.response_started:
             previous.keep_alive = True  # it was to be the last, and is not
@@ -120,6 +133,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count the body beside its framing."""
         self._body_bytes += len(body)
+        self._chunks += 1
+        if self._chunks > MOST_SMALL_CHUNKS + self._body_bytes // SMALL_CHUNK:
+            raise _wrong("a body", "chunks that are mostly framing")
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -153,7 +169,7 @@ class BoundedProtocol(HttpToolsProtocol):
         since = self._waiting_since
         if since is None or now - since < self._patience():
             return
-        if self.refusing:
+        if self.lingering:
             self._inner.abort()
         elif (unsent := self._inner.get_write_buffer_size()) > 0:
             self._wait_for_client(unsent, now)
@@ -180,17 +196,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def linger(self) -> None:
         """Send no more, and throw away what arrives, until the client has closed the connection."""
-        if not self.refusing and not self._inner.is_closing():
+        if not self.lingering and not self._inner.is_closing():
             self._hear_no_more()
+            self.lingering = True
             self._waiting_since = self.loop.time()
             self._inner.write_eof()
 
     def _hear_no_more(self) -> None:
-        self.refusing = True
+        self.deaf = True
         self.flow.resume_reading()
 
     def _patience(self) -> float:
-        if self.refusing:
+        if self.lingering:
             return REFUSAL_SECONDS
         if self.receives_body:
             return REST_SECONDS
@@ -212,13 +229,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _check_head(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > MOST_HEAD_BYTES or len(self.headers) > MOST_HEADERS:
+        if size > MOST_HEAD_BYTES:
             raise _head_too_large()
 
     def _stop_parsing(self, error: Exception) -> None:
         """Answer what can be answered, say why no more is, and close."""
         reason = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
-        problem = reason if isinstance(reason, RequestError) else _wrong("an HTTP request", "something else")
+        received = "something else" if reason is not error else quoted(str(error))
+        problem = reason if isinstance(reason, RequestError) else _wrong("an HTTP request", received)
         self.logger.warning("Invalid HTTP request received: %s", problem.message)
         cycle = self.cycle
         if cycle is None or cycle.response_complete:

@@ -12,7 +12,6 @@ import socket
 import traceback
 from typing import Any
 
-import cv2
 from PIL import Image, ImageDraw
 
 from digitlab.classifier import Classifier
@@ -77,7 +76,6 @@ class Worker:
     def __init__(self, settings: dict[str, Any], network: bytes) -> None:
         self._settings = settings
         self.healthy = True
-        cv2.setNumThreads(1)
         self._classifier = Classifier(network, name=settings["name"])
         del network
         with contextlib.suppress(DigitlabError, RequestError):  # what a request gets, it gets with an explanation
@@ -114,9 +112,7 @@ class Worker:
     def _answer(self, request: dict[str, Any], body: bytearray) -> Answer:
         if request["route"] == READ:
             return answer_upload(self._classifier, body, request["content_type"])
-        return answer_batch(
-            self._classifier, self._settings["most_images"], body, JSON, as_bytes=request["as_bytes"]
-        )
+        return answer_batch(self._classifier, self._settings["most_images"], body, JSON, as_bytes=request["as_bytes"])
 
     def _tidy(self) -> None:
         """Give back the memory that the last request took, or be replaced where that is not possible."""
