@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
@@ -63,6 +64,8 @@ def create_app(
     app.include_router(predict_routes(classifier, settings, bodies, workers, metrics))
     app.include_router(page_routes(report))
     app.state.workers = workers  # ended early where the server is told to stop
+    # FastAPI's caches keep routes, and so the pool, for as long as the process lives, but not the application.
+    weakref.finalize(app, workers.close)
     _add_state_routes(app, name, classifier.class_names, metrics, has_report=report is not None)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     if settings.origins:  # around the guard, since a browser asks whether it may ask without a key

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -24,8 +23,7 @@ WAITING = 32
 class WorkerPool:
     """A few processes, each asked by a thread that waits for its answer, and a few threads that do work themselves.
 
-    Processes are started by `start` or by the first upload. They end with `close`, when this object is forgotten, when
-    the interpreter ends, and when the server's process dies.
+    Processes are started by `start` or by the first upload. They end with `close`, and when the server's process dies.
 
     Args:
         settings: How many, and what a request may take.
@@ -62,7 +60,6 @@ class WorkerPool:
             self._idle.put(process)
         self._uploads = _Line(settings.workers, settings.work_seconds, "digitlab-worker")
         self._batches = _Line(settings.threads, settings.work_seconds, "digitlab-batch")
-        self._forget = weakref.finalize(self, _end, self._processes)
 
     async def ask(self, request: dict[str, Any], body: bytes | bytearray) -> Answer:
         """The answer of a worker process.
@@ -87,7 +84,8 @@ class WorkerPool:
             process.close()
         self._uploads.close()
         self._batches.close()
-        self._forget()
+        for process in self._processes:
+            process.end()
 
     def _ask(self, request: dict[str, Any], body: bytes | bytearray) -> Answer:
         process = self._idle.get()
@@ -134,8 +132,3 @@ class _Line:
     def _count(self, change: int) -> None:
         with self._lock:
             self._pending += change
-
-
-def _end(processes: list[WorkerProcess]) -> None:
-    for process in processes:
-        process.end()
