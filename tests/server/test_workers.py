@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image, ImageDraw
 
-import faulty
+import faulty_workers
 from digitlab.server import Settings, create_app
 from digitlab.server.pool import WorkerPool
 from digitlab.server.problems import RequestError
@@ -38,7 +38,7 @@ def drawn():
 def faulty_client(client_of):
     """A client of an application whose one worker misbehaves as it is asked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("digitlab.server.process.CODE", faulty.CODE)
+        patch.setattr("digitlab.server.process.CODE", faulty_workers.CODE)
         yield client_of(Settings(workers=1, worker_seconds=1.5))
 
 
@@ -77,9 +77,9 @@ def test_the_log_has_what_a_worker_met_with(faulty_client, caplog):
 def test_an_idle_worker_that_died_is_replaced_unseen(client_of, drawn):
     client = client_of(Settings(workers=1))
     assert client.post("/v1/read", content=drawn, headers=IMAGE).json()["text"] == "1"
-    before = {one.pid for one in psutil.Process().children()}
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
+    for worker in psutil.Process().children():
+        worker.kill()
+        _wait_for(lambda worker=worker: worker.status() == psutil.STATUS_ZOMBIE)
     assert client.post("/v1/read", content=drawn, headers=IMAGE).json()["text"] == "1"
 
 
@@ -125,7 +125,7 @@ def test_a_worker_sees_neither_the_key_nor_a_terminal(client_of, drawn, monkeypa
     assert "DIGITLAB_API_KEY" not in psutil.Process(pid).environ()
     assert os.getsid(pid) == pid
     if Path("/proc").is_dir():
-        assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in (0, 1, 2)} == {"/dev/null"}
+        assert {str(Path(f"/proc/{pid}/fd/{number}").readlink()) for number in (0, 1, 2)} == {"/dev/null"}
         maps = Path(f"/proc/{pid}/maps").read_text()
         assert "onnxruntime" in maps
         limits = Path(f"/proc/{pid}/limits").read_text()
@@ -149,12 +149,12 @@ def test_large_json_is_parsed_by_a_worker(client_of):
 
 @pytest.fixture
 def faulty_server():
-    """Start a server of `faulty`; what is left of it is ended."""
+    """Start a server of `faulty_workers`; what is left of it is ended."""
     started = []
 
     def start(seconds):
         process = subprocess.Popen(
-            [sys.executable, faulty.__file__, str(seconds)], stderr=subprocess.PIPE, text=True, bufsize=1
+            [sys.executable, faulty_workers.__file__, str(seconds)], stderr=subprocess.PIPE, text=True, bufsize=1
         )
         started.append(process)
         return process, process.stderr.readline().strip().rstrip("/")

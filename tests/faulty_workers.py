@@ -44,7 +44,7 @@ def main() -> None:
 
     process.CODE = CODE
     app = create_app(settings=Settings(worker_seconds=float(sys.argv[1])))
-    serve(app, "127.0.0.1", 0, ready=lambda address: print(address, file=sys.stderr, flush=True), log=False)
+    serve(app, "127.0.0.1", 0, ready=lambda address: sys.stderr.write(f"{address}\n"), log=False)
 
 
 if __name__ == "__main__":
