@@ -36,7 +36,7 @@ def serve(
     most_mib: Annotated[int, typer.Option(help=f"Largest body of a request, in MiB; {LARGEST_MIB} at most.")] = 32,
     most_images: Annotated[int, typer.Option(help="Largest batch.")] = 10_000,
     workers: Annotated[
-        int, typer.Option(help="Processes that read pictures, of up to 600 MiB each; 0: one a core, 2 at most.")
+        int, typer.Option(help="Processes that read pictures, of up to 620 MiB each; 0: one a core, 2 at most.")
     ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log errors alone, not every request.")] = False,
 ) -> None:

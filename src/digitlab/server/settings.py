@@ -9,7 +9,7 @@ MIB = 2**20
 # The environment variable with the key; never an option, since everybody on the machine can read a command line.
 API_KEY = "DIGITLAB_API_KEY"
 # Bodies of more than this many times `Settings.most_bytes` are never held in memory at once.
-BODIES_HELD = 4
+BODIES_HELD = 3
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Settings:
         hosts: Names that a request's ``Host`` may have, without the port; ``"*"`` for any.
         origins: Origins besides the server's own from which a page may ask.
         api_key: What requests to ``/v1`` and ``/metrics`` must bring; none by default.
-        most_bytes: Largest body of a request. All bodies that are being received or wait hold at most four times as
+        most_bytes: Largest body of a request. All bodies that are being received or wait hold at most three times as
             much memory. Defaults to 32 MiB.
         most_images: Largest batch. Defaults to 10,000.
         body_seconds: How long a client may take to send its body. Defaults to 20.
