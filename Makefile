@@ -76,6 +76,10 @@ bench-read: $(VENV)/.ready-train ## read real people's digits, beside a plain re
 bench-serve: $(VENV)/.ready-test ## measure the server beside FastAPI with model.predict (a quarter of an hour; leave the machine alone)
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 
+.PHONY: bench-hostile
+bench-hostile: $(VENV)/.ready-test ## twenty of the worst uploads at once: memory, /healthz, SIGTERM (five minutes; needs the inputs)
+	$(BIN)/python benchmarks/serve_hostile.py $(ARGS)
+
 .PHONY: bench-ray
 bench-ray: $(VENV)/.ready-test ## measure a search on Ray beside the local engine, and with a machine lost (a quarter of an hour; leave the machine alone)
 	$(BIN)/python benchmarks/ray_search.py $(ARGS)

@@ -16,18 +16,23 @@ from digitlab.server import Settings, create_app
 ADDRESS = "http://127.0.0.1:8000"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client_of():
-    """A client of an application with these settings, for a host that is allowed."""
+    """A client of an application with these settings, for a host that is allowed; its workers end with the module."""
+    apps = []
 
     def make(settings=None, **options):
-        return TestClient(create_app(settings=settings or Settings(), **options), base_url=ADDRESS)
+        apps.append(create_app(settings=settings or Settings(), **options))
+        return TestClient(apps[-1], base_url=ADDRESS)
 
-    return make
+    yield make
+    for app in apps:
+        app.state.workers.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(client_of):
+    """A client of one application for all tests of a module, since each application starts workers of its own."""
     return client_of()
 
 

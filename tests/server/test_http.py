@@ -4,6 +4,8 @@ import asyncio
 import base64
 import io
 import json
+import logging
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -13,8 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 import digitlab
+from digitlab.classifier import Classifier
 from digitlab.data import load_dataset
 from digitlab.server import Settings, create_app
+from digitlab.server.logs import JsonLines
 from drawing import placed
 
 JSON, BYTES = "application/json", "application/octet-stream"
@@ -102,10 +106,112 @@ def test_blank_paper_is_an_answer_without_lines(client):
         (json.dumps({"instances": [[-1] + [0] * 783]}).encode(), "numbers from -1 to 0"),
         (json.dumps({"instances": [[10**30] + [0] * 783]}).encode(), "whole numbers"),
         (b'{"instances": [' + b"[" + b",".join([b"NaN"] * 784) + b"]]}", "expected JSON"),
+        (json.dumps({"instances": ["a" * 20_000, *["b"] * 2000]}).encode(), "something else than whole numbers"),
+        (json.dumps({"instances": [["a" * 20_000, *["b"] * 783]]}).encode(), "something else than whole numbers"),
+        (json.dumps({"instances": [[None] * 784]}).encode(), "something else than whole numbers"),
+        (json.dumps({"instances": [[{}] * 784]}).encode(), "something else than whole numbers"),
+        (json.dumps({"instances": [[[]] * 784]}).encode(), "something else than whole numbers"),
+        (json.dumps({"instances": [[0] * 783 + [False]]}).encode(), "something else than whole numbers"),
+        (json.dumps({"instances": [[[0] * 28] * 27 + [[0] * 27 + [True]]]}).encode(), "something else than whole"),
+        (
+            json.dumps({"instances": [[[[0]] * 28] * 27 + [[[0]] * 27 + [[True]]]]}).encode(),
+            "something else than whole",
+        ),
+        (json.dumps({"instances": [[2**64 - 1] + [0] * 783]}).encode(), "numbers from 0 to 18446744073709551615"),
+        (json.dumps({"instances": [[-(2**63)] + [0] * 783]}).encode(), "numbers from -9223372036854775808 to 0"),
+        (json.dumps({"instances": [5, 5]}).encode(), "the shape [2]"),
+        (json.dumps({"instances": [10**9]}).encode(), "the shape [1]"),
+        (json.dumps({"instances": [[]]}).encode(), "the shape [1, 0]"),
+        (json.dumps({"instances": [[[0] * 27] * 28]}).encode(), "the shape [1, 28, 27]"),
+        (json.dumps({"instances": [[[[0, 0]] * 28] * 28]}).encode(), "the shape [1, 28, 28, 2]"),
+        (json.dumps({"instances": [[[[]] * 28] * 28]}).encode(), "the shape [1, 28, 28, 0]"),
+        (json.dumps({"instances": [[[0] * 28] * 27 + [[0] * 27]]}).encode(), "lists of unequal lengths"),
+        (json.dumps({"instances": [[[0] * 28] * 27 + [0]]}).encode(), "lists of unequal lengths"),
+        (b'{"instances": ' + b"[" * 900 + b"]" * 900 + b"}", "the shape [1, 1]"),
+        (b'{"instances": ' + b"[" * 15_000 + b"]" * 15_000 + b"}", "expected JSON"),
+        (json.dumps({"instances": [[0] * 784], "signature": 1}).encode(), "signature besides"),
     ],
 )
 def test_wrong_instances_are_refused_with_what_came(client, body, said):
     assert refused(client.post("/v1/predict", content=body, headers={"content-type": JSON}), 400, said)
+
+
+@pytest.mark.parametrize("text", ["true", '"false"'])
+def test_words_elsewhere_are_no_pixels(client, text):
+    body = f'{{"{text.strip(chr(34))}": 1, "instances": [{json.dumps([0] * 784)}]}}'
+    assert refused(client.post("/v1/predict", content=body, headers={"content-type": JSON}), 400, "besides")
+
+
+def test_a_batch_of_strings_takes_no_memory(client):
+    """NumPy would make it an array of 2,001 strings of 20,000 characters."""
+    body = json.dumps({"instances": ["a" * 20_000, *["b"] * 2000]})
+    tracemalloc.start()
+    client.post("/v1/predict", content=body, headers={"content-type": JSON})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("charset", ["punycode", "utf-7", "idna", "utf-16", "rot13", "zlib", "nonsense", "a\\x00b"])
+def test_a_form_in_another_charset_is_refused_before_anything_is_decoded(client, charset):
+    body = b'--B\r\nContent-Disposition: form-data; name="' + b"\xff" * 3000 + b'"\r\n\r\nx\r\n--B--\r\n'
+    kind = f"multipart/form-data; boundary=B; charset={charset}"
+    assert refused(client.post("/v1/read", content=body, headers={"content-type": kind}), 415, "in UTF-8")
+
+
+def test_a_form_in_utf_8_is_taken(client, drawn):
+    part = b'--B\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\n'
+    kind = 'multipart/form-data; charset="UTF-8"; boundary=B'
+    answer = client.post("/v1/read", content=part + drawn + b"\r\n--B--\r\n", headers={"content-type": kind})
+    assert answer.json()["text"] == "42"
+
+
+PART = b'--B\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\nx\r\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (PART % (b"picture", b"") + b"--B--\r\n", "got text"),
+        (PART % (b"threshold", b"") + b"--B--\r\n", "no other field, got threshold"),
+        (PART % (b"other", b'; filename="a"') + b"--B--\r\n", "no other field, got other"),
+        (PART % (b"picture", b'; filename="a"') * 2 + b"--B--\r\n", "got more parts"),
+        (PART % (b"picture", b'; filename="a"') + PART % (b"threshold", b"") + b"--B--\r\n", "got more parts"),
+        (PART % (b"picture", b'; filename="a"') * 5000, "got more parts"),
+        (PART % (b"picture", b'; filename="a"'), "the end of the body"),
+        (b"--B--\r\n", "got none"),
+        (b"--B\r\n\r\nx\r\n--B--\r\n", "a part without a name"),
+        (b"--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--\r\n", "a part without a name"),
+        (b"--B\r\nX: " + b"a" * 100_000 + b"\r\n\r\nx\r\n--B--\r\n", "Maximum header size"),
+        (b"--B\r\n" + b"a: b\r\n" * 100 + b"\r\nx\r\n--B--\r\n", "Maximum header count"),
+        (b"\r\n" * 10_000, "the end of the body"),
+    ],
+)
+def test_a_form_holds_one_file_and_nothing_else(client, body, said):
+    answer = client.post("/v1/read", content=body, headers={"content-type": "multipart/form-data; boundary=B"})
+    assert refused(answer, 400, said)
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=" + "b" * 71, "; boundary=" + "b" * 10_000])
+def test_a_boundary_has_one_to_seventy_characters(client, boundary):
+    answer = client.post("/v1/read", content=b"x", headers={"content-type": "multipart/form-data" + boundary})
+    assert refused(answer, 400, "a boundary of")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"canvas": "data:image/png;base64,AAAA", "threshold": 1}, "threshold besides"),
+        ({"canvas": "data:image/" + "x" * 200 + ";base64,AAAA"}, "a data URL"),
+        ({"canvas": "data:image/png;base64," + "A" * 5}, "base64"),
+        ({"canvas": "data:image/png;base64,\u00e9\u00e9\u00e9\u00e9"}, "base64"),
+        ({"canvas": ["data:image/png;base64,AAAA"]}, "a data URL"),
+        ({"Canvas": "data:image/png;base64,AAAA"}, "a data URL"),
+        ([], "a data URL"),
+    ],
+)
+def test_a_canvas_is_one_data_url_and_nothing_else(client, told, said):
+    assert refused(client.post("/v1/read", json=told), 400, said)
 
 
 def test_other_bytes_kinds_and_pictures_are_refused(client, drawn):
@@ -177,7 +283,8 @@ def test_every_answer_has_a_request_id_and_a_good_one_is_kept(client):
     assert client.get("/nowhere", headers={"x-request-id": "a b\tc"}).headers["x-request-id"] != "a b\tc"
 
 
-def test_requests_images_and_digits_are_counted(client, images, drawn):
+def test_requests_images_and_digits_are_counted(client_of, images, drawn):
+    client = client_of()
     client.post("/v1/predict", content=images.tobytes(), headers={"content-type": BYTES})
     client.post("/v1/read", content=drawn, headers={"content-type": "image/png"})
     client.get("/made/up/path")
@@ -203,6 +310,77 @@ def test_the_page_asks_nothing_of_other_addresses(client):
         assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", "")
 
 
+def test_a_network_is_named_by_its_file_or_run_folder_and_not_by_its_path(client_of, tmp_path):
+    content = digitlab.load_classifier().content
+    names = {"digits.onnx": "digits.onnx", "wide/model.onnx": "wide", "odd\u001b\udcff.onnx": "odd\u001b\ufffd.onnx"}
+    for path, name in names.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+        client = client_of(classifier=digitlab.load_classifier(tmp_path / path))
+        assert client.get("/v1/model").json()["name"] == name
+        assert str(tmp_path) not in client.get("/v1/model").text
+    assert client_of().get("/v1/model").json()["name"] == "the shipped network"
+
+
+def test_class_names_that_are_no_text_are_shown_as_far_as_they_are(client_of, drawn):
+    names = ["\ud800", "\udfff\n", "\u202e", *"3456789"]
+    client = client_of(classifier=_renamed(names))
+    assert client.get("/v1/model").json()["class_names"] == ["\ufffd", "\ufffd\n", "\u202e", *"3456789"]
+    for count in (1, 100):  # in the loop and in a worker
+        images = np.zeros((count, 28, 28), np.uint8).tolist()
+        assert len(client.post("/v1/predict", json={"instances": images}).json()["labels"]) == count
+    answer = client.post("/v1/read", content=drawn, headers={"content-type": "image/png"})
+    assert answer.json()["lines"][0]["digits"][1]["label"] == "\u202e"
+
+
+def test_a_network_that_answers_nan_is_an_error_and_no_null(client_of, drawn, monkeypatch):
+    client = client_of()
+
+    def answer_nan(self, images):
+        return np.full((len(images), 10), np.nan, np.float32)
+
+    monkeypatch.setattr("digitlab.classifier.Classifier.predict_proba", answer_nan)
+    for headers in ({}, {"accept": BYTES}):
+        answer = client.post("/v1/predict", content=bytes(784), headers={"content-type": BYTES, **headers})
+        assert refused(answer, 500, "an answer of the network")
+
+
+def _renamed(names):
+    """The shipped network with other class names."""
+    import onnx
+
+    model = onnx.ModelProto.FromString(digitlab.load_classifier().content)
+    (entry,) = [one for one in model.metadata_props if one.key == "class_names"]
+    entry.value = json.dumps(names)
+    return Classifier(model.SerializeToString())
+
+
+def test_a_key_may_hold_any_bytes(client_of):
+    assert client_of(Settings(api_key="odd\udcff")).get("/v1/model", headers={"x-api-key": "odd"}).status_code == 401
+    client = client_of(Settings(api_key="geheîm"))
+    sent = "geheîm".encode()
+    assert client.get("/v1/model", headers={b"x-api-key": sent}).status_code == 200
+    assert client.get("/v1/model", headers={b"authorization": b"Bearer " + sent}).status_code == 200
+    assert client.get("/v1/model", headers={b"x-api-key": sent + b"\xe9"}).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["a" * 300, ":" * 60_000, "1:" * 30_000, "[::1", "", "127.0.0.1:99999999999999"])
+def test_an_odd_host_is_answered(client_of, host):
+    assert client_of().get("/nowhere", headers={"host": host}).status_code in (404, 421)
+    assert client_of(Settings(hosts=("*",))).get("/nowhere", headers={"host": host}).status_code in (404, 421)
+
+
+def test_a_log_line_is_ascii_without_control_characters():
+    odd = "\x00\x1b[31m\x7f\x85\x9b\u2028\u202e\ud800\U0001f600"
+    record = logging.LogRecord("x", logging.INFO, "", 0, "a %s", (odd,), None)
+    record.fields = {"path": odd}
+    line = JsonLines().format(record)
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["path"] == odd
+    assert json.loads(line)["message"] == f"a {odd}"
+
+
 def test_a_runs_report_is_shown_where_there_is_one(client_of, tmp_path):
     assert client_of().get("/v1/model").json()["report"] is None
     (tmp_path / "report.html").write_text("<p>report</p>")
@@ -212,8 +390,8 @@ def test_a_runs_report_is_shown_where_there_is_one(client_of, tmp_path):
 
 
 def test_too_many_at_once_are_turned_away_and_none_is_lost(monkeypatch, images):
-    monkeypatch.setattr("digitlab.server.work.WAITING", 2)
-    app = create_app(settings=Settings(workers=1))
+    monkeypatch.setattr("digitlab.server.pool.WAITING", 2)
+    app = create_app(settings=Settings(threads=1))
     import httpx2 as httpx
 
     async def ask():
@@ -234,10 +412,7 @@ def test_too_many_at_once_are_turned_away_and_none_is_lost(monkeypatch, images):
     body=st.binary(max_size=2000),
     kind=st.sampled_from([JSON, BYTES, "image/png", "multipart/form-data; boundary=x", ""]),
 )
-def test_whatever_is_sent_the_answer_is_no_server_error(body, kind):
-    from starlette.testclient import TestClient
-
-    client = TestClient(create_app(), base_url="http://127.0.0.1:8000")
+def test_whatever_is_sent_the_answer_is_no_server_error(client, body, kind):
     for path in ("/v1/predict", "/v1/read"):
         answer = client.post(path, content=body, headers={"content-type": kind})
         assert answer.status_code in (200, 400, 415)

@@ -16,6 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from digitlab.cli.main import main
+from raw_http import connect, receive_answer, request
+
 DIGITLAB = str(Path(sys.executable).with_name("digitlab"))
 IMAGES = np.zeros((1, 28, 28), np.uint8).tobytes()
 
@@ -27,11 +30,6 @@ def post(address, body, kind="application/octet-stream", timeout=30):
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
-
-
-def connect(address):
-    host, port = address.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=30)
 
 
 def test_it_answers_and_loads_no_tensorflow(server):
@@ -61,32 +59,38 @@ def test_the_key_comes_from_the_environment(start_server):
     assert "API key" in told["error"]["message"]
 
 
+SHORT, KEPT = 6, 6
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_under_load_it_answers_what_it_accepted(start_server, number):
+def test_told_to_stop_under_load_it_answers_every_connection_that_was_established(start_server, number):
     server = start_server("--quiet")
     answered, lost = [], []
     stopping = threading.Event()
-    body = IMAGES * 2000
 
-    def ask():
+    def ask(body, close):
+        """New connections, each for as many requests as the server allows, until there is no server."""
         while not stopping.is_set():
-            sent = False
             try:
-                with connect(server.address) as line:
-                    head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
-                    line.sendall(
-                        (head + "Content-Type: application/octet-stream\r\nConnection: close\r\n\r\n").encode()
-                    )
-                    line.sendall(body)
-                    sent = True
-                    answer = b"".join(iter(lambda: line.recv(1 << 16), b""))
+                line = connect(server.address)
             except OSError:
-                if sent and not stopping.is_set():
-                    lost.append("broken off")
                 return  # refused: it listens no more
-            (answered if answer.startswith(b"HTTP/1.1 200") else lost).append(answer[:80])
+            with line:
+                ended = False
+                while not ended and not stopping.is_set():
+                    try:
+                        line.sendall(request("/v1/predict", body, close=close))
+                        answer = receive_answer(line)
+                    except OSError as error:
+                        answer = None
+                        lost.append(repr(error))
+                    ended = answer is None or b"connection: close" in answer[0]
+                    good = answer is not None and answer[0].startswith(b"http/1.1 200")
+                    (answered if good else lost).append(answer)
 
-    threads = [threading.Thread(target=ask) for _ in range(6)]
+    threads = [threading.Thread(target=ask, args=(IMAGES * 2000, True)) for _ in range(2)]
+    threads += [threading.Thread(target=ask, args=(IMAGES, True)) for _ in range(SHORT)]
+    threads += [threading.Thread(target=ask, args=(IMAGES, False)) for _ in range(KEPT)]
     for thread in threads:
         thread.start()
     time.sleep(1.5)
@@ -96,9 +100,75 @@ def test_told_to_stop_under_load_it_answers_what_it_accepted(start_server, numbe
     for thread in threads:
         thread.join(30)
     assert code == 0
-    assert len(answered) > 6
-    # A connection that the system took and the server never did is closed without a word: nothing was accepted.
-    assert [answer for answer in lost if answer not in (b"", "broken off")] == []
+    assert len(answered) > SHORT + KEPT
+    assert lost == []
+
+
+def test_told_to_stop_it_answers_a_request_on_a_connection_that_was_idle(start_server):
+    server = start_server("--quiet")
+    idle, new = connect(server.address), connect(server.address)
+    idle.sendall(request("/v1/predict", IMAGES))
+    assert b"connection: close" not in receive_answer(idle)[0]
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    for line in (idle, new):
+        line.sendall(request("/v1/predict", IMAGES))
+        assert b"connection: close" in receive_answer(line)[0]
+        line.close()
+    assert server.process.wait(40) == 0
+
+
+SIGNALLED = """
+import os, signal, sys
+from digitlab.server import create_app
+from digitlab.server.run import serve
+
+def end_me(*_):
+    os.kill(os.getpid(), signal.{number})
+
+app = create_app()
+{before}
+serve(app, "127.0.0.1", 0, ready={ready})
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("before", "ready"),
+    [("", "end_me"), ("app.state.workers.start = end_me", "print")],
+    ids=["at the ready line", "while it starts"],
+)
+def test_a_signal_is_never_too_early(number, before, ready):
+    code = SIGNALLED.format(number=number, before=before, ready=ready)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--host", "a..b"],
+        ["--host", "a" * 300],
+        ["--host", ""],
+        ["--host", "192.0.2.1"],
+        ["--host", "nowhere.invalid"],
+        ["--port", "-1"],
+        ["--port", "65536"],
+        ["--port", "9" * 30],
+        ["--most-mib", "0"],
+        ["--most-mib", "99999999999"],
+        ["--workers", "99999999999"],
+    ],
+)
+def test_an_address_or_a_bound_that_cannot_be_is_two_lines_and_exit_code_2(options, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", *options])
+    assert ended.value.code == 2
+    first, second = capsys.readouterr().err.strip().splitlines()
+    assert first.startswith("error: ")
+    assert "unexpected" not in first
+    assert second.startswith("hint: ")
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class Classifier:
     """
 
     def __init__(self, content: bytes, *, name: str = "network", threads: int = 1) -> None:
-        self._name = name
+        self._name, self._content = name, content
         numbers = check_content(content, name)
         self._chunk = max(1, min(CHUNK, CHUNK_NUMBERS // max(1, numbers)))
         self._session = open_session(content, name, threads)
@@ -46,6 +46,11 @@ class Classifier:
     def name(self) -> str:
         """What it is called: the path of its file, or that it is the shipped network."""
         return self._name
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of its ONNX file, from which another process can open it."""
+        return self._content
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from starlette.types import Scope
 
+from digitlab.server.problems import quoted
+
 LOGGER = logging.getLogger("digitlab.server")
 
 
@@ -23,7 +25,8 @@ class JsonLines(logging.Formatter):
         told.update(getattr(record, "fields", {}))
         if record.exc_info:
             told["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        return json.dumps(told, ensure_ascii=False)
+        # ASCII alone: JSON escapes what is below U+0020, and a terminal or a viewer acts on more than that.
+        return json.dumps(told).replace("\x7f", "\\u007f")
 
 
 def log_request(request_id: str, scope: Scope, status: int, seconds: float, error: Exception | None = None) -> None:
@@ -35,9 +38,14 @@ def log_request(request_id: str, scope: Scope, status: int, seconds: float, erro
     fields: dict[str, Any] = {
         "request_id": request_id,
         "method": scope["method"],
-        "path": scope["path"],
+        "path": quoted(scope["path"]),
         "status": status,
         "ms": round(1000 * seconds, 3),
         "client": client[0] if client else None,
     }
     LOGGER.log(level, "request", extra={"fields": fields}, exc_info=error)
+
+
+def log_fault(request_id: str, detail: str) -> None:
+    """What went wrong in a worker, for the one who runs the server."""
+    LOGGER.error("worker", extra={"fields": {"request_id": request_id, "detail": detail}})

@@ -40,6 +40,14 @@ class Metrics:
         self._requests.labels(path, method, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
 
+    def add(self, counts: dict[str, int]) -> None:
+        """What an answer counts: ``images``, or ``readable`` and ``unreadable`` digits."""
+        if images := counts.get("images"):
+            self.images.inc(images)
+        for name, readable in (("readable", "true"), ("unreadable", "false")):
+            if digits := counts.get(name):
+                self.digits.labels(readable).inc(digits)
+
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self._registry)

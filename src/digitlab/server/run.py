@@ -14,15 +14,17 @@ from fastapi import FastAPI
 
 from digitlab.errors import UsageError
 from digitlab.server.logs import LOGGER, JsonLines
+from digitlab.server.protocol import BoundedProtocol
+from digitlab.server.stopping import StoppableServer
 
-# How long requests that were accepted may take to be answered when the server is told to stop.
-GRACE_SECONDS = 30
-IDLE_SECONDS = 30
 BACKLOG = 2048
+# Files and sockets that are no connections.
+OTHER_FILES = 100
+HIGHEST_PORT = 65_535
 
 
 def serve(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None], log: bool = True) -> None:
-    """Answer requests until SIGTERM or SIGINT; what was accepted is answered first.
+    """Answer requests until SIGTERM or SIGINT; what was accepted is answered first, for 22 s at most.
 
     Args:
         app: From `create_app`.
@@ -36,32 +38,40 @@ def serve(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None], l
     """
     listening = _listen(host, port)
     name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listening.getsockname()[1]}/"
     _log(log)
-    _allow_many_connections()
+
+    class Protocol(BoundedProtocol):
+        most_connections = min(BoundedProtocol.most_connections, _allow_many_files() - OTHER_FILES)
+
     config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        server_header=False,
+        app, http=Protocol, ws="none", log_config=None, access_log=False, server_header=False, timeout_keep_alive=0
     )
-    # uvicorn sends itself the signal again that it was ended by, when all is done and these are back in place.
+    server = StoppableServer(config, ready=lambda: ready(address), end_work=app.state.workers.close)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # Until uvicorn has handlers of its own; afterwards it sends itself the signal again that it was ended by.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    ready(f"http://{name}:{listening.getsockname()[1]}/")
-    uvicorn.Server(config).run(sockets=[listening])
+        signal.signal(number, stop)
+    server.run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that accepts connections already, so that the first request waits and is not refused."""
+    if not host or not 0 <= port <= HIGHEST_PORT:
+        raise UsageError(
+            f"expected an address to listen on and a port from 0 to {HIGHEST_PORT:,}, got {host!r}, port {port}",
+            hint="--host 127.0.0.1 --port 0 takes any port that is free",
+        )
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError, ValueError) as error:  # idna refuses some names with a UnicodeError
         raise UsageError(
             f"expected to listen on {host}, port {port}, got: {getattr(error, 'strerror', None) or error}",
-            hint="is another server there? --port 0 takes any that is free",
+            hint="name an address of this machine; where another server has the port, --port 0 takes any that is free",
         ) from error
     return listening
 
@@ -75,8 +85,9 @@ def _log(requests: bool) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
-def _allow_many_connections() -> None:
-    """As many open files as the system lets a process have: a connection is one."""
+def _allow_many_files() -> int:
+    """Open as many files as the system lets a process have, since a connection is one; how many that is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard

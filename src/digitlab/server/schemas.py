@@ -57,10 +57,10 @@ _MEANINGS = {
     401: "The API key is missing or wrong.",
     403: "The page that asks is of another origin.",
     408: "The body came too slowly.",
-    413: "The body or the batch is too large.",
+    413: "The body or the batch is too large, or takes too much memory or time.",
     415: "The content type is unknown.",
     421: "The request is for another host.",
-    503: "Too busy; try again.",
+    503: "Too busy, or the process that read the body ended; try again.",
 }
 
 
@@ -97,6 +97,7 @@ PREDICT = Operation(
                     "schema": {
                         "type": "object",
                         "required": ["instances"],
+                        "additionalProperties": False,
                         "properties": {"instances": {"type": "array", "items": _IMAGE, "minItems": 1}},
                     },
                     "example": {"instances": [_ONE]},
@@ -127,12 +128,18 @@ READ = Operation(
             "required": True,
             "content": {
                 "multipart/form-data": {
-                    "schema": {"type": "object", "required": ["picture"], "properties": {"picture": _BINARY}}
+                    "schema": {
+                        "type": "object",
+                        "required": ["picture"],
+                        "additionalProperties": False,
+                        "properties": {"picture": _BINARY},
+                    }
                 },
                 "application/json": {
                     "schema": {
                         "type": "object",
                         "required": ["canvas"],
+                        "additionalProperties": False,
                         "properties": {"canvas": {"type": "string", "pattern": "^data:image/[a-z]+;base64,"}},
                     },
                     "example": {"canvas": "data:image/png;base64,iVBORw0KGgo="},
