@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -26,20 +27,30 @@ class Requests:
 
     def open(self) -> None:
         """Start the application, without a socket."""
+        import logging
+
         from uvicorn import Config
         from uvicorn.server import ServerState
 
         from digitlab.server import Settings, create_app
         from digitlab.server.protocol import BoundedProtocol
 
-        self.seeds = _requests()
         self._protocol = BoundedProtocol
+        logging.disable(logging.WARNING)  # of requests that are refused
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         app = create_app(settings=Settings(hosts=("*",), workers=1))
         self._config = Config(app, log_config=None, access_log=False, lifespan="off")
         self._config.load()
         self._state = ServerState()
+        for head, body in self.seeds:
+            answer = self._loop.run_until_complete(self._answer(head + b"\r\n\r\n" + body))
+            assert answer.startswith(b"HTTP/1.1 200 "), ascii(answer[:600])
+
+    @cached_property
+    def seeds(self) -> list[tuple[bytes, bytes]]:
+        """Head and body of sound requests."""
+        return _requests()
 
     def mutate(self, rng: random.Random) -> bytes:
         """A request, mutated in its head, its body, or both."""
@@ -71,17 +82,16 @@ class Requests:
             if transport.closed:
                 break
             protocol.data_received(content[start : start + 65536])
-        if not transport.closed:
-            protocol.eof_received()
         tasks = list(self._state.tasks)
-        protocol.connection_lost(None) if not tasks else None
-        if tasks:
-            done, late = await asyncio.wait(tasks, timeout=ANSWER_SECONDS)
-            for task in done:
-                task.result()
-            for task in late:
-                task.cancel()
-            assert not late, "no answer"
+        if protocol.receives_body:  # the client went away in the middle of it
+            protocol.connection_lost(None)
+        done, late = await asyncio.wait(tasks, timeout=ANSWER_SECONDS) if tasks else ((), ())
+        for task in done:
+            task.result()
+        for task in late:
+            task.cancel()
+        assert not late, "no answer"
+        if not protocol.receives_body:
             protocol.connection_lost(None)
         await asyncio.sleep(0)
         return bytes(transport.written)
@@ -105,6 +115,13 @@ class _Transport(asyncio.Transport):
         self.closed = True
 
     abort = close
+
+    def write_eof(self) -> None:
+        """The answer is whole."""
+
+    def get_write_buffer_size(self) -> int:
+        """The client takes everything at once."""
+        return 0
 
     def is_closing(self) -> bool:
         """Whether it was closed."""

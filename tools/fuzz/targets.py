@@ -228,7 +228,9 @@ def check_error(error: DigitlabError) -> None:
 
 
 def _all() -> dict[str, Target]:
-    found: list[Target] = [Pictures(), Data(), Settings(), Networks(), Runs()]
+    from requests_target import Requests
+
+    found: list[Target] = [Pictures(), Data(), Settings(), Networks(), Runs(), Requests()]
     return {target.name: target for target in found}
 
 
