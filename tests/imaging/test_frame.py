@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import digitlab
 from digitlab.imaging.frame import frame_picture
 from digitlab.imaging.lines import without_lines
+from digitlab.imaging.morphology import closed, opened
 
 
 def five(side=200, pen=14, ink=30, paper=230):
@@ -110,3 +111,13 @@ def test_ruled_lines_are_taken_out_and_the_bar_of_a_large_7_is_not():
     plain = ruled.copy()
     cv2.line(ruled, (0, 110), (399, 111), 1.0, 2)
     assert np.abs(without_lines(ruled) - plain).sum() < 0.02 * plain.sum()
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((1, 1), 3), ((40, 90), 7), ((90, 20), 33), ((5, 60), 61), ((64, 64), 151)]
+)
+def test_wide_morphology_is_opencvs_to_the_bit(shape, side):
+    values = np.random.default_rng(side).uniform(0, 255, shape).astype(np.float32)
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    np.testing.assert_array_equal(opened(values, side), cv2.morphologyEx(values, cv2.MORPH_OPEN, ellipse))
+    np.testing.assert_array_equal(closed(values, side), cv2.morphologyEx(values, cv2.MORPH_CLOSE, ellipse))

@@ -43,7 +43,8 @@ def read_image_folder(folder: Path, class_names: tuple[str, ...]) -> tuple[Image
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    # A pipe or a device in a picture's place is not left out: opening it says what it is.
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.is_dir())
 
 
 def _read_picture(path: Path) -> Images:

@@ -12,10 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from digitlab.errors import DigitlabError, PictureError
 from digitlab.imaging.formats import FORMATS, HEAD_BYTES, described, format_of
 from digitlab.imaging.headers import read_header
 from digitlab.imaging.headers.header import MOST_COUNTED, MOST_MEMORY, Header, RefusedError
+from digitlab.imaging.libtiff import silence_libtiff
 from digitlab.runs.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
@@ -104,6 +107,8 @@ def open_image(picture: Any) -> Iterator[OpenedImage]:
             file.seek(0)
             if kind in _PLUGINS:
                 import_module(_PLUGINS[kind])
+            if kind == "TIFF":
+                silence_libtiff()
             opened = Image.open(file, formats=(kind,))
             try:
                 check_size(opened.size, name)
@@ -137,7 +142,9 @@ def picture_name(picture: Any) -> str:
     """Return what a picture is called in an error: its path, on one line, or what kind of object it is."""
     if isinstance(picture, (str, os.PathLike)):
         return _clean(str(picture))
-    return "the picture" if isinstance(picture, (bytes, bytearray, memoryview)) else "the image"
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        return "the picture"
+    return "the array" if isinstance(picture, np.ndarray) else "the image"
 
 
 @contextmanager
@@ -194,7 +201,12 @@ def _checked_header(file: BinaryIO, kind: str, name: str) -> Header:
             f"{name}: expected a file of at most {MOST_BYTES >> 20} MiB, got {file_bytes:,} bytes",
             hint="cut out the part with the digits, or make the picture smaller",
         )
-    return read_header(file, kind, file_bytes)
+    header = read_header(file, kind, file_bytes)
+    if header.memory > MOST_MEMORY:  # some of it is taken when the file is opened
+        raise RefusedError(
+            f"a {kind} file that takes at most {MOST_MEMORY // 10**6} MB of memory", f"{header.memory // 10**6} MB"
+        )
+    return header
 
 
 def _check_frames(opened: Image, header: Header, name: str) -> None:

@@ -1,5 +1,7 @@
 """A folder of pictures for each class, and a `DataError` for whatever is wrong with one."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -112,4 +114,20 @@ def test_a_picture_cut_at_any_length_is_named(tmp_path):
 
 def test_an_empty_folder_says_what_was_looked_for(tmp_path):
     with pytest.raises(DataError, match=r"expected IDX files, .* or class folders of pictures, found none\nhint: "):
+        load_dataset(tmp_path)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n{} loop\n"
+
+
+def test_what_is_no_picture_in_a_pictures_place_is_named_and_never_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("subprocess.Popen", None)
+    write_pictures(tmp_path, {"0": 2, "1": 2})
+    path = tmp_path / "1" / "odd.png"
+    path.write_bytes(EPS)
+    with pytest.raises(DataError, match=r"odd\.png: expected a picture, got one that cannot be read: .*PostScript"):
+        load_dataset(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"odd\.png: .*named pipe"):
         load_dataset(tmp_path)
