@@ -1,4 +1,4 @@
-"""What strangers' text becomes: escaped for terminals, logs and JSON, no formula in a spreadsheet, and never too long."""
+"""What strangers' text becomes: escaped for terminals, logs and JSON, no formula in a spreadsheet, never too long."""
 
 import json
 

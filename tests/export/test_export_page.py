@@ -4,6 +4,7 @@ import base64
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
 import pytest
 from hand import drawing
 from PIL import Image, ImageDraw
@@ -19,6 +20,7 @@ from digitlab.export.read_onnx import read_onnx
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from drawing import placed
+from onnx_by_hand import build
 
 MOST_BYTES = 2_000_000
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 28, 28), dtype=np.uint8)
@@ -243,8 +245,38 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "rubbish.onnx").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="digitlab export"):
         export_page(tmp_path / "rubbish.onnx", tmp_path / "page.html")
-    with pytest.raises(ModelError, match="No such file"):
+    with pytest.raises(ModelError, match="found none"):
         export_page(tmp_path / "none.onnx", tmp_path / "page.html")
+
+
+def test_a_file_of_the_current_folder_gets_into_no_page(tmp_path, monkeypatch):
+    """An ONNX file may say that its weights lie in another file, which the package `onnx` would read."""
+    monkeypatch.chdir(tmp_path)
+    model = onnx.load_model_from_string(build())
+    kernel = model.graph.initializer[0]
+    (tmp_path / "secret.pem").write_bytes(kernel.raw_data)
+    onnx.external_data_helper.set_external_data(kernel, location="secret.pem")
+    kernel.ClearField("raw_data")
+    (tmp_path / "theirs.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="weights in other files"):
+        export_page("theirs.onnx", tmp_path / "page.html")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret.pem", "theirs.onnx"]
+
+
+def test_a_file_whose_nodes_are_wired_otherwise_is_refused(tmp_path):
+    """A chain of layers is what a page has; here the second layer reads the pixels again."""
+
+    def bypass(model):
+        first = model.graph.node[2]
+        model.graph.node.insert(2, onnx.helper.make_node("Gemm", ["rows", "square", "zeros"], ["unused"]))
+        assert first.op_type == "Gemm"
+        for name, values in (("square", np.ones((784, 784))), ("zeros", np.ones(784))):
+            model.graph.initializer.append(onnx.numpy_helper.from_array(values.astype(np.float32), name))
+
+    (tmp_path / "theirs.onnx").write_bytes(build(change=bypass))
+    with pytest.raises(ModelError, match="connected in another way"):
+        export_page(tmp_path / "theirs.onnx", tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_what_was_written_as_onnx_is_read_back(tmp_path):

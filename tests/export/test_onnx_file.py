@@ -24,6 +24,7 @@ from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from digitlab.runs import RunFolder
 from digitlab.runs.version import VERSION
+from digitlab.text import UNPRINTABLE
 
 layers = keras.layers
 IMAGES = np.random.default_rng(99).integers(0, 256, (40, 28, 28), dtype=np.uint8)
@@ -145,7 +146,10 @@ def test_one_class_or_more_than_a_hundred_are_refused(tmp_path, classes):
 
 
 odd_names = st.lists(
-    st.one_of(st.text(max_size=20), st.sampled_from(['"', "\\", "\n", "\x00", "☃", "\U0001f600", "\ud800", "a, b"])),
+    st.one_of(
+        st.text(max_size=20).filter(lambda name: not UNPRINTABLE.search(name)),
+        st.sampled_from(['"', "\\", "☃", "\U0001f600", "a, b", "کتاب\u200cها"]),
+    ),
     min_size=3,
     max_size=3,
 )
@@ -153,9 +157,16 @@ odd_names = st.lists(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=odd_names)
-def test_class_names_of_any_characters_come_back_as_they_were(tmp_path, three_classes, names):
+def test_class_names_of_any_printable_characters_come_back_as_they_were(tmp_path, three_classes, names):
     path = export_onnx(three_classes, tmp_path / "model.onnx", class_names=names)
     assert load_classifier(path).class_names == tuple(names)
+
+
+@pytest.mark.parametrize("name", ["\n", "\x00", "\ud800", "\x1b[31m", "\u202e", "x" * 201])
+def test_a_class_name_that_a_terminal_would_obey_or_no_file_can_hold_is_refused(three_classes, tmp_path, name):
+    with pytest.raises(ModelError, match="expected class names of printable characters"):
+        export_onnx(three_classes, tmp_path / "model.onnx", class_names=["a", "b", name])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ class SafeConsole(Console):
     `render_str`.
     """
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]
+    def render_str(self, text: str, **options: Any) -> Text:
         """Rich's rendering of a text in which control characters other than line breaks are escaped."""
         if UNPRINTABLE.search(text):
             text = "\n".join(map(printable, text.split("\n")))

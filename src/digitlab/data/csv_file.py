@@ -79,7 +79,7 @@ class _Rows:
         file.seek(0)
         self._file = file
         content = gzip.GzipFile(fileobj=file) if zipped else file
-        self._text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")  # type: ignore[type-var]
+        self._text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
         self._path = path
         self._number = 0
         self._left_of_row = MAX_ROW

@@ -31,7 +31,7 @@ class NpzArchive:
         self.bytes = stream.seek(0, 2)
         bounded = _Bounded(stream)
         try:
-            self._archive = zipfile.ZipFile(bounded)  # type: ignore[arg-type]
+            self._archive = zipfile.ZipFile(bounded)
         except Exception as error:
             # A damaged directory fails in zipfile, in struct or in the decoding of a name, each in its own way.
             raise ValueError(str(error) or type(error).__name__) from error

@@ -66,7 +66,7 @@ def _onnx(run: Any, *, half: bool) -> bytes:
     if run is None:
         return shipped_file().read_bytes()
     if isinstance(run, (str, os.PathLike)) and Path(run).suffix.lower() == ONNX_SUFFIX:
-        return read_network(run)[0]
+        return read_network(Path(run))[0]
     with tempfile.TemporaryDirectory() as folder:
         return export_onnx(run, Path(folder) / "model.onnx", half=half).read_bytes()
 

@@ -9,7 +9,7 @@ from digitlab.errors import UsageError
 from digitlab.text import cut
 
 
-def user_path(given: str | Path) -> Path:
+def user_path(given: str | os.PathLike[str]) -> Path:
     """The path that is meant, with a ``~`` at its start replaced by the home folder that it stands for.
 
     After this, `Path.exists`, `Path.is_dir` and their like raise nothing for it but what is wrong with the machine.
@@ -20,7 +20,7 @@ def user_path(given: str | Path) -> Path:
     Raises:
         UsageError: The system takes no such path: a name in it is longer than 255 bytes, say, or holds a null byte.
     """
-    path = Path(os.path.expanduser(given))  # noqa: PTH111 - that of pathlib raises for a ~name of nobody
+    path = Path(os.path.expanduser(os.fspath(given)))  # noqa: PTH111 - that of pathlib raises for a ~name of nobody
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -33,7 +33,7 @@ def user_path(given: str | Path) -> Path:
     return path
 
 
-def recordable_path(given: str | Path) -> Path:
+def recordable_path(given: str | os.PathLike[str]) -> Path:
     """`user_path`, of which a run can keep a record.
 
     Raises:
