@@ -29,6 +29,7 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.active = Gauge("digitlab_active_requests", "Requests being answered.", registry=self._registry)
         self.images = Counter("digitlab_images", "Images classified by /v1/predict.", registry=self._registry)
         self.digits = Counter("digitlab_digits", "Digits found by /v1/read.", ("readable",), registry=self._registry)
@@ -37,8 +38,12 @@ class Metrics:
         """One answered request; status 0 where the client went away."""
         path = scope["path"] if scope["path"] in self._paths else ELSEWHERE
         method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else ELSEWHERE
-        self._requests.labels(path, method, str(status)).inc()
-        self._seconds.labels(path).observe(seconds)
+        children = self._children.get((path, method, status))
+        if children is None:  # looking them up by their labels takes longer than counting
+            children = (self._requests.labels(path, method, str(status)), self._seconds.labels(path))
+            self._children[path, method, status] = children
+        children[0].inc()
+        children[1].observe(seconds)
 
     def add(self, counts: dict[str, int]) -> None:
         """What an answer counts: ``images``, or ``readable`` and ``unreadable`` digits."""

@@ -108,7 +108,7 @@ class WorkerProcess:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,  # a decoder's warnings hold a stranger's bytes
                     pass_fds=(theirs.fileno(), life),
-                    start_new_session=True,  # so that a decoder's own processes can be ended with it
+                    process_group=0,  # so that a decoder's own processes can be ended with it, and Ctrl-C does not reach it
                     env=_environment(),
                 )
             except OSError as error:
