@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 
 
 @cache
@@ -14,10 +15,8 @@ def silence_libtiff() -> None:
     """
     import ctypes
 
-    from PIL import Image
-
     try:
-        library = ctypes.CDLL(Image.core.__file__)
+        library = ctypes.CDLL(import_module("PIL._imaging").__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
             handler = getattr(library, name)
             handler.argtypes, handler.restype = (ctypes.c_void_p,), ctypes.c_void_p

@@ -148,7 +148,7 @@ def _on_paper(strip: Image, paper: str | None) -> Image:
     if paper is None:
         return strip
     drawing = strip.convert("RGBA")
-    if drawing.getextrema()[3][0] == OPAQUE:
+    if drawing.getchannel("A").getextrema()[0] == OPAQUE:
         return drawing
     return Image.alpha_composite(Image.new("RGBA", drawing.size, paper), drawing)
 

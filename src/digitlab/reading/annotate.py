@@ -49,7 +49,7 @@ def annotate(picture: Any, lines: Sequence[Line], path: Path) -> Path:
     drawn, scale = open_reduced(picture, MOST_PIXELS)
     if max(drawn.size) < LEAST_SIDE:
         scale = LEAST_SIDE / max(drawn.size)
-        drawn = drawn.resize(tuple(max(1, round(side * scale)) for side in drawn.size))
+        drawn = drawn.resize((max(1, round(drawn.width * scale)), max(1, round(drawn.height * scale))))
     digits = [digit for line in lines for digit in line.digits]
     for digit in digits:
         _draw_box(drawn, digit, scale)

@@ -29,7 +29,9 @@ JPEG, JPEG_BYTES = 7, 4  # libtiff converts its colours by a strip of 4 bytes pe
 # Bytes of a value by the number of its type, and the types that Pillow keeps as bytes.
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 BYTES_TYPES = (1, 2, 7)
-WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q"}
+# Pillow decodes no more samples per pixel, and logs an error where there are.
+MOST_SAMPLES = 6
 
 
 def read_header(file: BinaryIO, file_bytes: int) -> Header:
@@ -42,6 +44,10 @@ def read_header(file: BinaryIO, file_bytes: int) -> Header:
 
 def _memory(tags: dict[int, tuple[int, ...]], file_bytes: int) -> int:
     """Return the bytes that libtiff holds beside the picture."""
+    bits = tags.get(BITS, (1,))
+    samples = tags.get(SAMPLES, (len(bits),))[0]
+    if samples > MOST_SAMPLES:
+        raise RefusedError(f"a TIFF of at most {MOST_SAMPLES} samples per pixel", f"{samples:,}")
     compression = tags.get(COMPRESSION, (RAW,))[0]
     if compression not in COMPRESSIONS:
         raise RefusedError("a TIFF with LZW, Deflate, JPEG, PackBits, CCITT or no compression", f"kind {compression}")
@@ -50,8 +56,6 @@ def _memory(tags: dict[int, tuple[int, ...]], file_bytes: int) -> int:
     width, length = (tags.get(tag, (0,))[0] for tag in (WIDTH, LENGTH))
     across = tags.get(TILE_WIDTH, (width,))[0]
     down = tags[TILE_LENGTH][0] if TILE_LENGTH in tags else min(length, tags.get(STRIP_ROWS, (length,))[0])
-    bits = tags.get(BITS, (1,))
-    samples = tags.get(SAMPLES, (len(bits),))[0]
     pixel_bits = max(bits) * (1 if tags.get(PLANAR, (1,))[0] == 2 else samples)
     strip = across * down * (max(pixel_bits, 8 * JPEG_BYTES) if compression == JPEG else pixel_bits) // 8
     return strip + file_bytes
