@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from digitlab.cli.main import main
 from digitlab.runs import RunFolder
+from digitlab.study.folder import clear_run
 
 SMALL = (
     "--units", "8,16", "--learning-rates", "0.01,0.001", "--max-epochs", "3", "--finalists", "2",
@@ -65,6 +67,16 @@ def run(capfd, *arguments):
         main([str(a) for a in arguments])
     out, err = capfd.readouterr()
     return caught.value.code, out, err
+
+
+@pytest.mark.slow
+def test_everything_that_a_study_writes_is_removed_by_its_name_and_nothing_beside_it(studied, tmp_path):
+    run_folder = tmp_path / "run"
+    shutil.copytree(studied[2], run_folder)
+    (run_folder / "search" / "notes.txt").write_text("mine")
+    clear_run(RunFolder(run_folder))
+    left = {str(path.relative_to(run_folder)) for path in run_folder.rglob("*")}
+    assert left == {".lock", "search", "search/notes.txt"}
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ from digitlab.runs.json_file import read_bytes
 MOST_ROWS = 100_000
 MOST_CSV_BYTES = 32 * 2**20
 _MOST_COLUMNS = 100
+# The reason why a trial failed takes a line.
+_LONGEST_LINE = 200_000
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
@@ -32,8 +34,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
         ValueError: The file is not UTF-8.
         OSError: It is no regular file, or cannot be read.
     """
-    content = read_bytes(path, MOST_CSV_BYTES).decode("utf-8")
-    rows = csv.reader(io.StringIO(content, newline=""))
+    rows = csv.reader(_lines(read_bytes(path, MOST_CSV_BYTES)))
     try:
         header = next(rows, [])
         _check_header(header, columns)
@@ -45,6 +46,14 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
             yield dict(zip(header, cells, strict=True))
     except csv.Error as error:
         raise CheckError("a table", shown_line(str(error))) from error
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    with io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="") as file:
+        while line := file.readline(_LONGEST_LINE + 1):
+            if len(line) > _LONGEST_LINE:
+                raise CheckError(f"lines of at most {_LONGEST_LINE:,} characters", "a longer one")
+            yield line
 
 
 def _check_header(header: list[str], columns: Sequence[str]) -> None:
