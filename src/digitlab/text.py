@@ -14,10 +14,10 @@ import re
 UNPRINTABLE = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ufffe\\uffff]"
 )
-_SPACE_CONTROLS = re.compile("[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+# Compiled when it is needed, as reading a digit must not wait for it.
+_SPACE_CONTROLS = "[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+"
 # What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), in the full width of East Asia too.
-# Apostrophes before it are the escape itself, which is escaped once more so that reading it back gives the same text.
-_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def printable(text: str) -> str:
@@ -27,7 +27,7 @@ def printable(text: str) -> str:
 
 def printable_line(text: str) -> str:
     """`printable` on one line: line breaks and tabs become a space."""
-    return printable(_SPACE_CONTROLS.sub(" ", text))
+    return printable(re.sub(_SPACE_CONTROLS, " ", text)) if UNPRINTABLE.search(text) else text
 
 
 def json_escaped(document: str) -> str:
@@ -64,12 +64,13 @@ def csv_text(text: str) -> str:
     A cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break gets an apostrophe before it, as OWASP
     advises. Numbers are not text and are not given to this function.
     """
-    return f"'{text}" if _FORMULA.match(text) else text
+    # Apostrophes before it are the escape itself, escaped once more, so that reading it back gives the same text.
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
 
 
 def text_of_csv(cell: str) -> str:
     """The text that `csv_text` wrote as `cell`."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
 
 
 def _escape(match: re.Match[str]) -> str:

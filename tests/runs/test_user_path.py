@@ -20,7 +20,7 @@ def test_whether_something_is_there_does_not_matter(path):
     assert user_path(path) == Path(path)
 
 
-@pytest.mark.parametrize("path", ["x" * 256, f"a/{'ü' * 200}/b", "a\0b", "/".join(["d" * 200] * 30)])
+@pytest.mark.parametrize("path", ["x" * 256, "ü" * 200, "a\0b", "/".join(["d" * 200] * 30)])
 def test_a_path_that_the_system_does_not_take_is_wrong_usage(path):
     with pytest.raises(UsageError, match="expected a path, got one that cannot be") as caught:
         user_path(path)
