@@ -22,6 +22,7 @@ RESIDENT, DATA = 1, 5
 OPEN_FILES = 64
 # The first process that Linux ends for want of memory is to be a worker and not the server.
 OOM_SCORE = "500"
+NICENESS = 10
 
 
 def end_with_server(life: int) -> None:
@@ -46,6 +47,11 @@ def leave_signals_to_server() -> None:
     """Ignore the signals that reach every process of a terminal or a service: the server decides what they mean."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def give_way() -> None:
+    """Run when the server does not want to: its loop answers everybody, and a worker one upload."""
+    os.nice(NICENESS)
 
 
 def limit_files() -> None:

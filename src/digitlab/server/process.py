@@ -15,7 +15,7 @@ from typing import Any
 
 from digitlab.server.answers import Answer
 from digitlab.server.messages import Deadline, receive_message, send_message
-from digitlab.server.problems import BROKEN, BUSY, TOO_LARGE, RequestError
+from digitlab.server.problems import BUSY, TOO_LARGE, RequestError
 from digitlab.server.settings import API_KEY
 
 # The search path is the server's, so that a worker imports what the server did and nothing from the current folder.
@@ -108,7 +108,7 @@ class WorkerProcess:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,  # a decoder's warnings hold a stranger's bytes
                     pass_fds=(theirs.fileno(), life),
-                    process_group=0,  # so that a decoder's own processes can be ended with it, and Ctrl-C does not reach it
+                    process_group=0,  # so that a decoder's own processes can be ended with it
                     env=_environment(),
                 )
             except OSError as error:
@@ -241,15 +241,10 @@ def _answer(header: dict[str, Any], content: bytearray) -> Answer:
     if "status" not in header:
         counts = {str(name): int(count) for name, count in header["counts"].items()}
         return Answer(bytes(content), str(header["media_type"]), counts)
-    if header["status"] == BROKEN:
-        kind = header.get("unexpected")
-        raise WorkerError(
-            BROKEN,
-            f"unexpected {kind}" if kind else str(header["message"]),
-            hint=str(header.get("hint", "the log of the server has it")),
-            detail=str(header.get("traceback", "the network gave a wrong answer")),
-        )
-    raise RequestError(int(header["status"]), str(header["message"]), hint=str(header["hint"]))
+    status, message, hint = int(header["status"]), str(header["message"]), str(header["hint"])
+    if "detail" in header:
+        raise WorkerError(status, message, hint=hint, detail=str(header["detail"]))
+    raise RequestError(status, message, hint=hint)
 
 
 def _environment() -> dict[str, str]:

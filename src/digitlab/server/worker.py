@@ -21,6 +21,7 @@ from digitlab.server.batches import answer_batch
 from digitlab.server.limits import (
     end_with_server,
     give_memory_back,
+    give_way,
     leave_signals_to_server,
     limit_files,
     limit_memory,
@@ -28,7 +29,7 @@ from digitlab.server.limits import (
     set_alarm,
 )
 from digitlab.server.messages import receive_message, send_message
-from digitlab.server.problems import BROKEN, TOO_LARGE, RequestError
+from digitlab.server.problems import BAD, BROKEN, TOO_LARGE, RequestError
 from digitlab.server.uploads import answer_upload
 
 # A worker that keeps more memory than this after an upload makes place for a fresh one.
@@ -50,6 +51,7 @@ def run_worker(channel: int, life: int) -> None:
     """
     end_with_server(life)
     leave_signals_to_server()
+    give_way()
     with socket.socket(fileno=channel) as server:
         try:
             settings, network = receive_message(server)
@@ -104,10 +106,9 @@ class Worker:
             self.healthy = False
             return self._too_much_memory(), b""
         except DigitlabError as error:
-            return {"status": BROKEN, "message": error.message, "hint": error.hint}, b""
+            return {"status": BROKEN, "message": error.message, "hint": error.hint, "detail": error.message}, b""
         except Exception as error:  # noqa: BLE001 - the server logs it and answers
-            text = traceback.format_exc()
-            return {"status": BROKEN, "unexpected": type(error).__name__, "traceback": text}, b""
+            return {**_unexpected(request["route"], error), "detail": traceback.format_exc()}, b""
 
     def _answer(self, request: dict[str, Any], body: bytearray) -> Answer:
         if request["route"] == READ:
@@ -132,6 +133,15 @@ class Worker:
             "message": f"expected an upload that takes at most {most:,} MiB of memory, got one that takes more",
             "hint": "send fewer images, or a smaller picture",
         }
+
+
+def _unexpected(route: str, error: Exception) -> dict[str, Any]:
+    """An error that nobody foresaw. In a picture it is the picture's fault: decoders raise whatever they like."""
+    kind = type(error).__name__
+    if route == READ:
+        message = f"expected a picture that can be read, got one that ends in {kind}"
+        return {"status": BAD, "message": message, "hint": "save it again as PNG or JPEG"}
+    return {"status": BROKEN, "message": f"unexpected {kind}", "hint": "the log of the server has it"}
 
 
 def _drawing() -> bytes:
