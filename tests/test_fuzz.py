@@ -65,6 +65,15 @@ def test_each_kind_of_fault_is_found_at_its_input_and_the_others_are_still_run(w
     assert run.done >= 7
 
 
+def test_a_target_that_cannot_read_its_sound_inputs_is_a_finding_and_runs_nothing():
+    target = Faulty(FAULTS["KeyError"])
+    target.open = FAULTS["KeyError"]
+    run = campaign.Campaign(target, SEED)
+    (finding,) = run.run(count=8)
+    assert finding.what == "the sound inputs could not be read"
+    assert run.done == 0
+
+
 def test_an_input_is_made_again_from_target_seed_and_number():
     inputs = [campaign.make_input(TARGETS["settings"], SEED, index) for index in range(20)]
     assert inputs == [campaign.make_input(TARGETS["settings"], SEED, index) for index in range(20)]

@@ -61,7 +61,7 @@ class Campaign:
         self.target = target
         self.seed = seed
         self.done = 0
-        self._state = mmap.mmap(-1, 16)  # the number that is at work, and how many are done
+        self._state = mmap.mmap(-1, 24)  # one more than the number at work, that number, and how many are done
 
     def run(self, *, seconds: float | None = None, count: int | None = None) -> Iterator[Finding]:
         """Findings as they occur; a child that crashed, hung or grew too large is replaced by another.
@@ -80,13 +80,16 @@ class Campaign:
             sender.close()
             yield from self._watch(child, receiver)
             child.join()
-            at, self.done = struct.unpack("QQ", self._state[:16])
+            begun, at, self.done = self._read_state()
+            if not begun:
+                yield Finding(self.target.name, first, "the sound inputs could not be read")
+                return
             first = at + 1
             if child.exitcode == 0:
                 return
 
     def _watch(self, child: multiprocessing.Process, receiver: Connection) -> Iterator[Finding]:
-        at, since = -1, 0.0
+        at, since = 0, 0.0
         while True:
             try:
                 if receiver.poll(POLL_S):
@@ -94,26 +97,31 @@ class Campaign:
                     continue
             except EOFError:
                 break
-            now, _ = struct.unpack("QQ", self._state[:16])
+            begun, index, _ = self._read_state()
             used = _processor_seconds(child.pid)
-            if now != at:
-                at, since = now, used
-            elif used - since > MOST_SECONDS:
+            if begun != at:
+                at, since = begun, used
+            elif begun and used - since > MOST_SECONDS:
                 child.kill()
-                yield Finding(self.target.name, at, f"over {MOST_SECONDS:g} s of processor time")
+                yield Finding(self.target.name, index, f"over {MOST_SECONDS:g} s of processor time")
         child.join()
-        if child.exitcode not in (0, -9, 3):
-            at, _ = struct.unpack("QQ", self._state[:16])
-            yield Finding(self.target.name, at, f"the process ended with {child.exitcode}")
+        begun, index, _ = self._read_state()
+        if begun and child.exitcode not in (0, -9, 3):
+            yield Finding(self.target.name, index, f"the process ended with {child.exitcode}")
+
+    def _read_state(self) -> tuple[int, int, int]:
+        begun, index, done = struct.unpack("QQQ", self._state[:24])
+        return begun, index, done
 
     def _work(self, sender: Connection, first: int, most: int, ends: float) -> None:
+        self._state[:24] = struct.pack("QQQ", 0, first, self.done)
         self.target.open()
         resource.setrlimit(resource.RLIMIT_DATA, (HARD_MIB * MIB, HARD_MIB * MIB))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         usual = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         index, done = first, self.done
         while index < most and time.monotonic() < ends:
-            self._state[:16] = struct.pack("QQ", index, done)
+            self._state[:24] = struct.pack("QQQ", index + 1, index, done)
             found = self._try(index)
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - usual) / 1024
             if found is None and grown > MOST_MIB:
@@ -122,10 +130,10 @@ class Campaign:
             if found is not None:
                 sender.send_bytes(json.dumps({"index": index, **found}).encode())
             if grown > MOST_MIB:
-                self._state[:16] = struct.pack("QQ", index, done)
+                self._state[:24] = struct.pack("QQQ", index + 1, index, done)
                 os._exit(3)
             index += 1
-        self._state[:16] = struct.pack("QQ", index - 1, done)
+        self._state[:24] = struct.pack("QQQ", index, index - 1, done)
         os._exit(0)
 
     def _try(self, index: int) -> dict[str, str] | None:
