@@ -58,6 +58,17 @@ def cut(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def in_short(words: object, most: int = 200) -> str:
+    """What a library's error, or a file, says: `printable` on one line, at most `most` characters.
+
+    Args:
+        words: The text, or an error, of which a silent one is called by its type.
+        most: Characters at most. Defaults to 200.
+    """
+    line = " ".join(str(words).split())
+    return cut(printable(line or (type(words).__name__ if isinstance(words, BaseException) else "")), most)
+
+
 def csv_text(text: str) -> str:
     """A text cell of a CSV file that no spreadsheet takes for a formula.
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from digitlab.errors import DataError
+from digitlab.text import in_short
 
 # RuntimeError is what zipfile raises of an encrypted member, and Python of nesting without end; MemoryError is what
 # pyarrow raises of a size that cannot be.
@@ -36,16 +37,11 @@ def reading(name: str) -> Iterator[None]:
         ) from error
     except _DAMAGE as error:
         raise DataError(
-            f"{name}: expected a whole file, got a damaged one: {_first_line(error)}",
+            f"{name}: expected a whole file, got a damaged one: {in_short(error)}",
             hint="was it cut short on its way? fetch it again",
         ) from error
     except OSError as error:  # gzip's, pyarrow's and the system's alike
         raise DataError(
-            f"cannot read {name}: {error.strerror or _first_line(error)}",
+            f"cannot read {name}: {error.strerror or in_short(error)}",
             hint="check the path and its rights; a file cut short on its way has to be fetched again",
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words if len(words) <= 200 else f"{words[:199]}…"

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.classifier.interface import INPUT, OUTPUT, check_session
-from digitlab.classifier.session import check_content, first_line, open_session
+from digitlab.classifier.session import check_content, open_session
 from digitlab.data.split import IMAGE_SIDE, Images, Labels, check_images
 from digitlab.errors import ModelError
+from digitlab.text import in_short
 
 CHUNK = 1000
 # Computed at once at most, of float32: 256 MiB. A network of many wide layers is asked about fewer images at once.
@@ -98,7 +99,7 @@ class Classifier:
             (answer,) = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(images)})
         except Exception as error:
             raise ModelError(
-                f"{self._name}: ONNX Runtime cannot run it: {first_line(error)}",
+                f"{self._name}: ONNX Runtime cannot run it: {in_short(error)}",
                 hint="export the network again with `digitlab export`",
             ) from error
         if answer.shape != (len(images), self.num_classes):

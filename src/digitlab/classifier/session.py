@@ -7,6 +7,7 @@ from typing import Any
 from digitlab.classifier.arithmetic import check_arithmetic
 from digitlab.classifier.external import holds_external_data
 from digitlab.errors import ModelError, UsageError
+from digitlab.text import in_short
 
 FATAL_ONLY = 4
 _EXPORT = "`digitlab export RUN` writes an ONNX file of a trained network"
@@ -69,13 +70,7 @@ def open_session(content: bytes, name: str, threads: int) -> Any:
         # The fallback would print, and try the same once more.
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:
-        raise ModelError(f"{name}: expected an ONNX file, got: {first_line(error)}", hint=_EXPORT) from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error of ONNX Runtime says, in one line of at most 200 characters."""
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words if len(words) <= 200 else f"{words[:199]}…"
+        raise ModelError(f"{name}: expected an ONNX file, got: {in_short(error)}", hint=_EXPORT) from error
 
 
 def _import_runtime() -> Any:

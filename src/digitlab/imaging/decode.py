@@ -20,6 +20,7 @@ from digitlab.imaging.headers import read_header
 from digitlab.imaging.headers.header import MOST_COUNTED, MOST_MEMORY, Header, RefusedError
 from digitlab.imaging.libtiff import silence_libtiff
 from digitlab.runs.regular_file import NotRegularError, open_regular
+from digitlab.text import in_short
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,8 +30,6 @@ MOST_PIXELS = 64_000_000
 LEAST_SIDE, MOST_SIDE = 4, 20_000
 # 64 million pixels of 4 bytes without compression are 244 MiB.
 MOST_BYTES = 256 * 2**20
-# Longer names and errors of decoders are cut short in messages.
-MOST_CHARACTERS = 200
 # Pillow imports these only after all of its other formats, unless they are there.
 _PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "TIFF": "PIL.TiffImagePlugin"}
 # Bytes per pixel by Pillow's mode; all others have 4.
@@ -141,7 +140,7 @@ def check_size(size: tuple[int, int], name: str) -> None:
 def picture_name(picture: Any) -> str:
     """Return what a picture is called in an error: its path, on one line, or what kind of object it is."""
     if isinstance(picture, (str, os.PathLike)):
-        return _clean(str(picture))
+        return in_short(str(picture))
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return "the picture"
     return "the array" if isinstance(picture, np.ndarray) else "the image"
@@ -160,8 +159,8 @@ def _as_picture_errors(name: str, kind: str) -> Iterator[None]:
             raise PictureError(f"{name}: expected {error.expected}, got {error.received}", hint=HINT) from error
         except Exception as error:  # Pillow raises errors of a dozen kinds for damaged files
             if type(error).__name__ == "DecompressionBombError":
-                raise _too_large(name, f"more: {_clean(str(error))}") from error
-            what = _clean(str(error)) or type(error).__name__
+                raise _too_large(name, f"more: {in_short(str(error))}") from error
+            what = in_short(error)
             raise PictureError(f"{name}: expected a picture, got {_damage(what, kind)}", hint=HINT) from error
 
 
@@ -186,7 +185,7 @@ def _opened_file(picture: Any, name: str) -> Iterator[BinaryIO]:
         received = str(error.strerror).rpartition("got ")[2]
         raise PictureError(f"{name}: expected a picture, got {received}", hint="name a file") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte, or characters that no file name can hold
-        received = _clean(str(getattr(error, "strerror", None) or error))
+        received = in_short(str(getattr(error, "strerror", None) or error))
         raise PictureError(
             f"{name}: expected a picture, got: {received}", hint="check the path and its rights"
         ) from error
@@ -236,13 +235,6 @@ def _too_large(name: str, received: str) -> PictureError:
         f"{name}: expected at most {MOST_PIXELS // 10**6} million pixels, got {received}",
         hint="cut out the part with the digits, or make the picture smaller",
     )
-
-
-def _clean(text: str) -> str:
-    """One line of printable characters, not too long."""
-    line = " ".join(text.split())
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
-    return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…"
 
 
 def _listed() -> str:

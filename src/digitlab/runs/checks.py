@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from digitlab.errors import ConfigError, RunError
+from digitlab.text import in_short
 
 T = TypeVar("T")
 Check = Callable[[object], T]
@@ -75,7 +76,7 @@ def reading(path: Path, hint: str, what: str = "what digitlab wrote there") -> I
     except CheckError as error:
         raise RunError(f"{path}: {error}", hint=hint) from error
     except ConfigError as error:
-        raise RunError(f"{path}: {shown_line(error.message)}", hint=hint) from error
+        raise RunError(f"{path}: {in_short(error.message)}", hint=hint) from error
     except _DAMAGE as error:
         if isinstance(error, PermissionError):
             hint = "check its rights"
@@ -94,13 +95,7 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 64:
         return "a whole number of more than 19 digits"
     words: dict[object, str] = {None: "null", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else shown_line(repr(value)[:60])
-
-
-def shown_line(message: str) -> str:
-    """Another library's words, or another file's, in one line of at most 200 printable characters."""
-    line = ascii(" ".join(message.split()))[1:-1]
-    return line if len(line) <= 200 else f"{line[:199]}…"
+    return words[value] if value is None or isinstance(value, bool) else in_short(repr(value)[:60])
 
 
 def number(low: float = -LARGEST, high: float = LARGEST) -> Check[float]:
@@ -297,4 +292,4 @@ def _reason(error: BaseException) -> str:
         return f"no {shown(error.args[0] if error.args else '')}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return shown_line(str(error)) or type(error).__name__
+    return in_short(error)

@@ -7,8 +7,9 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from digitlab.runs.checks import CheckError, shown, shown_line
+from digitlab.runs.checks import CheckError, shown
 from digitlab.runs.json_file import read_bytes
+from digitlab.text import in_short
 
 # A training has 100,000 epochs at most, and a range test as many steps.
 MOST_ROWS = 100_000
@@ -45,7 +46,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
                 raise CheckError(f"{len(header)} cells in line {rows.line_num}", str(len(cells)))
             yield dict(zip(header, cells, strict=True))
     except csv.Error as error:
-        raise CheckError("a table", shown_line(str(error))) from error
+        raise CheckError("a table", in_short(error)) from error
 
 
 def _lines(content: bytes) -> Iterator[str]:

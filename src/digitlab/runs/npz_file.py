@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from digitlab.runs.checks import CheckError, shown, shown_line
+from digitlab.runs.checks import CheckError, shown
 from digitlab.runs.regular_file import open_regular
+from digitlab.text import in_short
 
 Array = npt.NDArray[Any]
 
@@ -58,7 +59,7 @@ def read_arrays(path: Path, wanted: Callable[[str], bool], most: int) -> dict[st
             with zipfile.ZipFile(file) as archive:
                 return _read_wanted(archive, wanted, most)
         except (zipfile.BadZipFile, zlib.error, struct.error) as error:
-            raise CheckError("an NPZ archive", f"a damaged one: {shown_line(str(error))}") from error
+            raise CheckError("an NPZ archive", f"a damaged one: {in_short(error)}") from error
 
 
 def _read_wanted(archive: zipfile.ZipFile, wanted: Callable[[str], bool], most: int) -> dict[str, Array]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from digitlab.text import cut
+
 BAD, UNAUTHORIZED, FORBIDDEN, TIMEOUT, TOO_LARGE, UNSUPPORTED, MISDIRECTED = 400, 401, 403, 408, 413, 415, 421
 HEAD_TOO_LARGE = 431
 BUSY, BROKEN = 503, 500
@@ -46,4 +48,4 @@ def encodable(text: str) -> str:
 
 def quoted(text: str) -> str:
     """The text as a message repeats it: at most `LONGEST_QUOTE` characters."""
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+    return cut(text, LONGEST_QUOTE)
