@@ -44,8 +44,10 @@ def evaluate(
 
     chosen = dataset.test if split == "test" else dataset.train
     evaluation = score(classifier, chosen)
+    _say_overlap(target, evaluation, record)
     if as_json:
-        print_json({"model": name, "data": chosen.name, "note": dataset.note, **evaluation.to_dict()})
+        head = {"model": name, "data": chosen.name, "note": dataset.note}
+        print_json({**head, **evaluation.to_dict(), "overlap": evaluation.overlap})
     else:
         _show(chosen.name, evaluation)
 
@@ -63,13 +65,32 @@ def _own_data(target: str, record: dict[str, Any] | None) -> str:
     return source
 
 
+def _say_overlap(target: Path | None, evaluation: Evaluation, record: dict[str, Any] | None) -> None:
+    """Say on standard error which images were in the training, or that it is not known."""
+    name = f"evaluate {target}" if target else "evaluate"
+    if evaluation.overlap:
+        stderr.print(f"warning: {evaluation.overlap}", style="bold yellow", markup=False)
+        stderr.print(f"hint: score it on images that it has not seen: digitlab {name} --data DATA", markup=False)
+    elif evaluation.trained_on is None:
+        stderr.print("note: it is not known which images this network was trained on", style="yellow", markup=False)
+    elif record and (record.get("teacher") or {}).get("training_images_known") is False:
+        stderr.print(
+            "note: it is not known which images this network's teacher was trained on", style="yellow", markup=False
+        )
+
+
 def _show(name: str, evaluation: Evaluation) -> None:
     from rich.table import Table
 
-    stdout.print(
-        f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {escape(name)} are right"
-        f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
-    )
+    if evaluation.overlap:
+        # No headline and no interval: this is no estimate of the accuracy on new images.
+        stdout.print(f"{evaluation.overlap[0].upper()}{evaluation.overlap[1:]}.", style="bold", markup=False)
+        stdout.print(f"{percent(evaluation.accuracy)} of {evaluation.n:,} images of {escape(name)} are read as labelled")
+    else:
+        stdout.print(
+            f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {escape(name)} are right"
+            f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
+        )
     stdout.print(
         f"loss {evaluation.loss:.4f}   Brier score {evaluation.brier_score:.4f}"
         f"   expected calibration error {percent(evaluation.expected_calibration_error)}"

@@ -80,11 +80,20 @@ def _summary(record: dict[str, Any]) -> dict[str, Any]:
         "best": record["search"]["best"],
         **{key: record[key] for key in ("best_epoch", "parameters", "validation", "test", "seeds")},
         "recommended": _recommended(record),
+        **_document(record),
     }
 
 
+def _document(record: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the document's network; none, and why, where they were measured on other data."""
+    from digitlab.report.document import why_not_compared
+
+    reason = why_not_compared(record["dataset"])
+    return {"document": None if reason else record["document"], "document_note": reason}
+
+
 def _recommended(record: dict[str, Any]) -> dict[str, Any] | None:
-    told = record["recommended"]
+    told = record.get("recommended")
     return told and {**told, **{key: f"{record['path']}/{told[key]}" for key in ("run", "report")}}
 
 
@@ -96,10 +105,14 @@ def _show_scores(record: dict[str, Any]) -> None:
         f" loss {test['loss']:.4f}, {test['n']:,} images"
     )
     stderr.print(
-        f"  over {len(seeds['seeds'])} seeds {percent(seeds['mean_accuracy'])} ± {100 * seeds['deviation']:.2f};"
-        f" the document's network: {percent(record['document']['test_accuracy'])}"
+        f"  over {len(seeds['seeds'])} seeds {percent(seeds['mean_accuracy'])} ± {100 * seeds['deviation']:.2f}"
     )
-    if told := record["recommended"]:
+    compared = _document(record)
+    if compared["document"]:
+        stderr.print(f"  the document's network, on the same images: {percent(compared['document']['test_accuracy'])}")
+    else:
+        stderr.print(f"  {compared['document_note']}", markup=False)
+    if told := record.get("recommended"):
         scores = told["test"]
         stderr.print(
             f"  recommended [bold]{percent(scores['accuracy'])}[/bold] (95 % interval"

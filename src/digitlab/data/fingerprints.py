@@ -101,7 +101,7 @@ def read_fingerprints(file: Path | Traversable) -> Fingerprints | None:
 
 
 def read_beside(model: Path) -> Fingerprints | None:
-    """The fingerprints of the images that the network of a run folder was trained on.
+    """The fingerprints of the images that the network of a run folder was trained on, its teacher's images included.
 
     Args:
         model: The run's ``model.keras`` or ``model.onnx``.

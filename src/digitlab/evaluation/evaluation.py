@@ -20,6 +20,7 @@ from digitlab.evaluation.calibration import (
     risk_coverage_curve,
 )
 from digitlab.evaluation.intervals import Interval, wilson_interval
+from digitlab.evaluation.overlap import count_trained_on, overlap_sentence
 
 Probabilities = npt.NDArray[np.floating]
 
@@ -88,6 +89,8 @@ class Evaluation:
         risk_coverage: Error rate among the most confident share.
         mistakes: Wrong answers, the most confident first, at most 200.
         class_names: In the order of the labels.
+        trained_on: How many of the images were in the network's training or in its teacher's, as exact copies; `None`
+            where that is not known. Above 0, the scores say less about new images, or nothing; see `overlap`.
     """
 
     n: int
@@ -103,6 +106,12 @@ class Evaluation:
     risk_coverage: tuple[RiskPoint, ...]
     mistakes: tuple[Mistake, ...]
     class_names: tuple[str, ...]
+    trained_on: int | None = None
+
+    @property
+    def overlap(self) -> str:
+        """What a reader of these scores must know if images were in the training; empty if none was."""
+        return overlap_sentence(self.trained_on, self.n)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them back."""
@@ -110,7 +119,12 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """What `to_dict` gave, also after a round through JSON."""
+        """What `to_dict` gave, also after a round through JSON.
+
+        Raises:
+            KeyError: A field is missing.
+            ValueError: ``trained_on`` is no count from 0 to ``n``.
+        """
         kinds: dict[str, Any] = {
             "per_class": ClassScores,
             "most_confused": Confusion,
@@ -118,7 +132,10 @@ class Evaluation:
             "risk_coverage": RiskPoint,
             "mistakes": Mistake,
         }
+        # Files of earlier versions do not say what the network was trained on.
+        values = {"trained_on": None, **values}
         known = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        _check_count(known["trained_on"], known["n"])
         for name, kind in kinds.items():
             known[name] = tuple(kind(**{k: _tuples(v) for k, v in entry.items()}) for entry in known[name])
         return cls(**{name: _tuples(value) for name, value in known.items()})
@@ -128,13 +145,20 @@ def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:
     """Score a classifier on a split.
 
     Args:
-        classifier: Anything with ``predict_proba(images) -> [n, k]``.
+        classifier: Anything with ``predict_proba(images) -> [n, k]``. If it has ``training_fingerprints`` too, as
+            what `load_classifier` opens has, the result says how many of the images it was trained on.
         split: Its number of classes must be the classifier's.
 
     Raises:
         ModelError: The classifier gives something else than `n` rows of `k` probabilities.
+        RunError: The file of fingerprints beside the network is damaged.
     """
-    return evaluate_probabilities(split.labels, predict_probabilities(classifier, split), class_names=split.class_names)
+    return evaluate_probabilities(
+        split.labels,
+        predict_probabilities(classifier, split),
+        class_names=split.class_names,
+        trained_on=count_trained_on(classifier, split),
+    )
 
 
 def predict_probabilities(classifier: SupportsPredictProba, split: Split) -> Probabilities:
@@ -151,9 +175,13 @@ def predict_probabilities(classifier: SupportsPredictProba, split: Split) -> Pro
 
 
 def evaluate_probabilities(
-    y_true: Labels, probabilities: Probabilities, *, class_names: Sequence[str] = DIGIT_NAMES
+    y_true: Labels,
+    probabilities: Probabilities,
+    *,
+    class_names: Sequence[str] = DIGIT_NAMES,
+    trained_on: int | None = None,
 ) -> Evaluation:
-    """Score probabilities [n, k] against labels [n]; see `evaluate`."""
+    """Score probabilities [n, k] against labels [n]; see `evaluate`. `trained_on` is passed on as it is."""
     from sklearn.metrics import confusion_matrix
 
     names = tuple(class_names)
@@ -176,6 +204,7 @@ def evaluate_probabilities(
         risk_coverage=tuple(risk_coverage_curve(y_true, probabilities)),
         mistakes=_mistakes(y_true, y_pred, probabilities),
         class_names=names,
+        trained_on=trained_on,
     )
 
 
@@ -253,6 +282,12 @@ def _mistakes(y_true: Labels, y_pred: npt.NDArray[np.integer], probabilities: Pr
         )
         for i in worst
     )
+
+
+def _check_count(trained_on: object, n: int) -> None:
+    if trained_on is not None and not (type(trained_on) is int and 0 <= trained_on <= n):
+        msg = f"{trained_on!r} for how many of {n} images were in the training"
+        raise ValueError(msg)
 
 
 def _tuples(value: Any) -> Any:

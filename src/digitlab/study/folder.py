@@ -11,7 +11,7 @@ from digitlab.runs import RunFolder
 
 _RUN_FILES = (
     "run.json", "history.csv", "model.keras", "model.onnx", "model.html", "evaluation.json", "predictions.npz",
-    "report.html", "distorted.npz", "scan.csv", "trials.csv",
+    "report.html", "distorted.npz", "scan.csv", "trials.csv", "training_fingerprints.npy",
 )  # fmt: skip
 _RUN_FOLDERS = ("checkpoints", "tensorboard", "figures", "search", "finalists", "recommended", "members")
 

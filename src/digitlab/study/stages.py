@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.data import Split
-from digitlab.evaluation import Evaluation, evaluate_probabilities, predict_probabilities
+from digitlab.evaluation import Evaluation, count_trained_on, evaluate_probabilities, predict_probabilities
 from digitlab.runs import RunFolder, atomic_path, write_text
 
 GALLERY = 48
@@ -39,7 +39,12 @@ def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> Non
         if split is None:
             continue
         probabilities = predict_probabilities(classifier, split)
-        evaluation = evaluate_probabilities(split.labels, probabilities, class_names=split.class_names)
+        evaluation = evaluate_probabilities(
+            split.labels,
+            probabilities,
+            class_names=split.class_names,
+            trained_on=count_trained_on(classifier, split),
+        )
         evaluations[name] = evaluation
         worst = np.array([m.index for m in evaluation.mistakes[:GALLERY]], dtype=np.int64)
         arrays[f"{name}_labels"] = split.labels
@@ -105,4 +110,5 @@ def scores_of(evaluation: Evaluation) -> dict[str, Any]:
         "loss": evaluation.loss,
         "n": evaluation.n,
         "accuracy_interval": list(evaluation.accuracy_interval),
+        "trained_on": evaluation.trained_on,
     }

@@ -108,6 +108,11 @@ class Study:
     scan: ScanSettings
     recipe: TrainConfig | None = None
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of its stages, in their order."""
+        return tuple(stage for stage in STAGES[self.command] if stage != "recommend" or self.recipe is not None)
+
     def identity(self) -> dict[str, Any]:
         """What must be equal for an unfinished run to be gone on with."""
         return {
@@ -191,7 +196,7 @@ def run_study(
         context = _Context(folder, dataset, study, lanes, address, listener or Listener())
         try:
             with context.stack:
-                for stage in STAGES[study.command]:
+                for stage in study.stages:
                     if not stage_finished(folder, stage):
                         context.listener.stage(stage)
                         _DO[stage](context)
@@ -292,10 +297,14 @@ def _tune(context: _Context) -> None:
 
 
 def _train(context: _Context) -> None:
+    from digitlab.training.held_out import hold_out
+    from digitlab.training.trained_images import write_trained_images
     from digitlab.tuning.winner import read_winner
 
     started = time.perf_counter()
     winner = read_winner(context.folder, context.base)
+    fitted, _ = hold_out(context.dataset.train, context.base)  # all networks of a search train on the same images
+    write_trained_images(context.folder, fitted, context.base)
     history = winner.history(winner.seeds[0])
     winner.save(winner.seeds[0], context.dataset.train.num_classes, context.folder / "model.keras")
     context.folder.write_history(history)
@@ -339,8 +348,9 @@ def _recommend(context: _Context) -> None:
 
     started = time.perf_counter()
     recipe = context.study.recipe
+    assert recipe is not None  # otherwise this is no stage of the study
     context.end_pool()
-    found = recommend(context.folder, context.dataset, recipe, context.listener.epoch) if recipe else None
+    found = recommend(context.folder, context.dataset, recipe, context.listener.epoch)
     finish_stage(context.folder, "recommend", started, recommended=found)
 
 
