@@ -67,10 +67,9 @@ def _own_data(target: str, record: dict[str, Any] | None) -> str:
 
 def _say_overlap(target: Path | None, evaluation: Evaluation, record: dict[str, Any] | None) -> None:
     """Say on standard error which images were in the training, or that it is not known."""
-    name = f"evaluate {target}" if target else "evaluate"
     if evaluation.overlap:
         stderr.print(f"warning: {evaluation.overlap}", style="bold yellow", markup=False)
-        stderr.print(f"hint: score it on images that it has not seen: digitlab {name} --data DATA", markup=False)
+        stderr.print(f"hint: {_unseen(target)}", markup=False)
     elif evaluation.trained_on is None:
         stderr.print("note: it is not known which images this network was trained on", style="yellow", markup=False)
     elif record and (record.get("teacher") or {}).get("training_images_known") is False:
@@ -79,18 +78,31 @@ def _say_overlap(target: Path | None, evaluation: Evaluation, record: dict[str, 
         )
 
 
+def _unseen(target: Path | None) -> str:
+    """How to score a network on images that it has not seen."""
+    if target is None:
+        return (
+            "`digitlab data fetch mnist` fetches 10,000 test images that it has not seen, or name your own with --data"
+        )
+    return f"name images that it has not seen: digitlab evaluate {target} --data DATA"
+
+
 def _show(name: str, evaluation: Evaluation) -> None:
     from rich.table import Table
 
     if evaluation.overlap:
         # No headline and no interval: this is no estimate of the accuracy on new images.
         stdout.print(f"{evaluation.overlap[0].upper()}{evaluation.overlap[1:]}.", style="bold", markup=False)
-        stdout.print(f"{percent(evaluation.accuracy)} of {evaluation.n:,} images of {escape(name)} are read as labelled")
+        stdout.print(
+            f"{percent(evaluation.accuracy)} of {evaluation.n:,} images of {escape(name)} are read as labelled"
+        )
     else:
         stdout.print(
             f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {escape(name)} are right"
             f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
         )
+    if evaluation.trained_on == 0:
+        stdout.print("none of these images was in its training")
     stdout.print(
         f"loss {evaluation.loss:.4f}   Brier score {evaluation.brier_score:.4f}"
         f"   expected calibration error {percent(evaluation.expected_calibration_error)}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from digitlab.cli.clock import start_clock
 from digitlab.errors import DigitlabError
 
 FAILED = 1
@@ -60,6 +61,8 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    if arguments is not None:
+        start_clock()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # It may stand anywhere on the line, as in the command one has just typed and wants to look into.

@@ -47,3 +47,4 @@ def scan(
         print_json({**study_run.json_head(record), "scan": record["scan"]})
         return
     stderr.print(f"  {record['scan']['sentence']}", markup=False)
+    study_run.show_end(record)

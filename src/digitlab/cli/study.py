@@ -10,6 +10,7 @@ from digitlab.cli import run_options as options
 from digitlab.cli import search_options as searching
 from digitlab.cli import study_run
 from digitlab.cli.console import interval, percent, print_json, stderr
+from digitlab.cli.train import show_overlap
 from digitlab.config import load_preset
 
 
@@ -104,6 +105,7 @@ def _show_scores(record: dict[str, Any]) -> None:
         f"  test       [bold]{percent(test['accuracy'])}[/bold] (95 % interval {interval(test['accuracy_interval'])}),"
         f" loss {test['loss']:.4f}, {test['n']:,} images"
     )
+    show_overlap("test", test)
     stderr.print(
         f"  over {len(seeds['seeds'])} seeds {percent(seeds['mean_accuracy'])} ± {100 * seeds['deviation']:.2f}"
     )
@@ -120,6 +122,7 @@ def _show_scores(record: dict[str, Any]) -> None:
             f" it is right where the winner is wrong on {told['comparison']['only_a']} test images,"
             f" the other way round on {told['comparison']['only_b']}"
         )
+        show_overlap("test", scores)
     if note := record["dataset"]["note"]:
         stderr.print(f"  note: {note}", style="yellow", markup=False)
-    stderr.print(f"  report: {record['path']}/report.html", markup=False)
+    study_run.show_end(record)

@@ -36,8 +36,8 @@ class Comparison:
         p_value: McNemar's exact test (two-sided binomial) that both are equally often right.
         loss_difference: Mean log-loss of a less that of b; below 0, a is better.
         loss_interval: 95 % interval of it, from the paired differences' standard error.
-        trained_on_a: How many of the images were in the training of a or of its teacher; `None` where that is not known.
-            A network is at an advantage on images that it was trained on.
+        trained_on_a: How many of the images were in the training of a or of its teacher; `None` where that is not
+            known. A network is at an advantage on images that it was trained on.
         trained_on_b: The same of b.
     """
 

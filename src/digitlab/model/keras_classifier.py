@@ -61,8 +61,8 @@ class KerasClassifier:
         """
         check_images(images, "images")
         probabilities = np.empty((len(images), self.num_classes), dtype=np.float32)
-        # Not `model.predict`, which compiles a function of its own for every network and every size of batch. TensorFlow
-        # warns of that when several networks are scored, and it takes longer than it saves on networks like these.
+        # Not `model.predict`, which compiles a function for every network and every size of batch: TensorFlow warns of
+        # that when several networks are scored, and compiling takes longer than it saves.
         for start in range(0, len(images), CHUNK):
             answer = self.model(images[start : start + CHUNK], training=False)
             probabilities[start : start + CHUNK] = keras.ops.convert_to_numpy(answer)

@@ -76,7 +76,7 @@ def why_not_compared(dataset: Mapping[str, Any]) -> str:
     return (
         "This run is not compared with the document, the published study that digitlab starts from, since its data are"
         " others: the document's network had MNIST's 60,000 images to train on and 10,000 to test, this run has"
-        f" {train:,} to train on{f' and {test:,} to test' if test else ''}, of {dataset.get('name', 'another data set')}."
+        f" {train:,} to train on{f' and {test:,} to test' if test else ''}, of {dataset['name']}."
     )
 
 

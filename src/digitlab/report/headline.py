@@ -85,9 +85,7 @@ def _of_evaluation(split: str, evaluation: Evaluation, contents: Contents) -> He
         ("calibration error", percent(evaluation.expected_calibration_error)),
         ("epochs", f"{members} × {len(contents.history)}" if members > 1 else str(len(contents.history))),
         ("weights", f"{record['parameters']:,}" if "parameters" in record else "–"),
-        ("seconds, training and scoring", f"{_seconds(contents):.1f}")
-        if verb(contents) == "train"
-        else ("time, all stages", duration(_seconds(contents))),
+        ("time, all stages", duration(_seconds(contents))),
     ]
     if seeds and split == "test":
         mean = spread([100 * accuracy for accuracy in seeds.test_accuracies], 2, " %")

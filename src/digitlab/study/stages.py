@@ -80,20 +80,30 @@ def report_in(folder: RunFolder) -> Path:
 
 
 def summarise(folder: RunFolder) -> dict[str, Any]:
-    """What ``digitlab train --json`` prints, from run.json alone."""
+    """What ``digitlab train --json`` prints, from run.json alone.
+
+    ``duration_s`` and ``stages_duration_s`` are both the seconds of all stages, those of earlier commands included. The
+    command line puts its own duration in place of the first.
+    """
     record = folder.read_record()
-    stages = record["stages"].values()
+    duration_s = stages_duration(record)
     return {
         "run": str(folder.path),
         "dataset": {key: record["dataset"][key] for key in ("name", "fingerprint", "note")},
         "epochs": record["epochs"],
         "best_epoch": record["best_epoch"],
-        "duration_s": round(sum(stage.get("duration_s", 0.0) for stage in stages), 3),
+        "duration_s": duration_s,
+        "stages_duration_s": duration_s,
         "parameters": record["parameters"],
         "validation": record["validation"],
         "test": record["test"],
         "report": str(folder / "report.html"),
     }
+
+
+def stages_duration(record: dict[str, Any]) -> float:
+    """Seconds of all stages of a run, over all the commands that it took."""
+    return round(sum(stage.get("duration_s", 0.0) for stage in record["stages"].values()), 3)
 
 
 def finish_stage(folder: RunFolder, stage: str, started: float, **changes: Any) -> None:
