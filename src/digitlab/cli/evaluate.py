@@ -44,12 +44,15 @@ def evaluate(
 
     chosen = dataset.test if split == "test" else dataset.train
     evaluation = score(classifier, chosen)
-    _say_overlap(target, evaluation, record)
+    if evaluation.overlap:
+        stderr.print(f"warning: {evaluation.overlap}", style="bold yellow", markup=False)
+        stderr.print(f"hint: {_unseen(target)}", markup=False)
     if as_json:
         head = {"model": name, "data": chosen.name, "note": dataset.note}
         print_json({**head, **evaluation.to_dict(), "overlap": evaluation.overlap})
     else:
-        _show(chosen.name, evaluation)
+        _show_accuracy(chosen.name, evaluation, record)
+        _show(evaluation)
 
 
 def _own_data(target: str, record: dict[str, Any] | None) -> str:
@@ -65,19 +68,6 @@ def _own_data(target: str, record: dict[str, Any] | None) -> str:
     return source
 
 
-def _say_overlap(target: Path | None, evaluation: Evaluation, record: dict[str, Any] | None) -> None:
-    """Say on standard error which images were in the training, or that it is not known."""
-    if evaluation.overlap:
-        stderr.print(f"warning: {evaluation.overlap}", style="bold yellow", markup=False)
-        stderr.print(f"hint: {_unseen(target)}", markup=False)
-    elif evaluation.trained_on is None:
-        stderr.print("note: it is not known which images this network was trained on", style="yellow", markup=False)
-    elif record and (record.get("teacher") or {}).get("training_images_known") is False:
-        stderr.print(
-            "note: it is not known which images this network's teacher was trained on", style="yellow", markup=False
-        )
-
-
 def _unseen(target: Path | None) -> str:
     """How to score a network on images that it has not seen."""
     if target is None:
@@ -87,22 +77,30 @@ def _unseen(target: Path | None) -> str:
     return f"name images that it has not seen: digitlab evaluate {target} --data DATA"
 
 
-def _show(name: str, evaluation: Evaluation) -> None:
-    from rich.table import Table
-
+def _show_accuracy(name: str, evaluation: Evaluation, record: dict[str, Any] | None) -> None:
+    """The accuracy, and whether it is one of images that the network has not seen."""
     if evaluation.overlap:
         # No headline and no interval: this is no estimate of the accuracy on new images.
         stdout.print(f"{evaluation.overlap[0].upper()}{evaluation.overlap[1:]}.", style="bold", markup=False)
         stdout.print(
             f"{percent(evaluation.accuracy)} of {evaluation.n:,} images of {escape(name)} are read as labelled"
         )
+        return
+    stdout.print(
+        f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {escape(name)} are right"
+        f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
+    )
+    if evaluation.trained_on is None:
+        stdout.print("it is not known which images this network was trained on")
+    elif record and (record.get("teacher") or {}).get("training_images_known", True) is False:
+        stdout.print("none of these images was in its training; those of its teacher's training are not known")
     else:
-        stdout.print(
-            f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {escape(name)} are right"
-            f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
-        )
-    if evaluation.trained_on == 0:
         stdout.print("none of these images was in its training")
+
+
+def _show(evaluation: Evaluation) -> None:
+    from rich.table import Table
+
     stdout.print(
         f"loss {evaluation.loss:.4f}   Brier score {evaluation.brier_score:.4f}"
         f"   expected calibration error {percent(evaluation.expected_calibration_error)}"

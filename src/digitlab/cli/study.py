@@ -87,7 +87,7 @@ def _summary(record: dict[str, Any]) -> dict[str, Any]:
 
 def _document(record: dict[str, Any]) -> dict[str, Any]:
     """The figures of the document's network; none, and why, where they were measured on other data."""
-    from digitlab.report.document import why_not_compared
+    from digitlab.evaluation.document import why_not_compared
 
     reason = why_not_compared(record["dataset"])
     return {"document": None if reason else record["document"], "document_note": reason}

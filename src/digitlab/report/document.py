@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from digitlab.data.known import MNIST
 from digitlab.evaluation import Evaluation
 from digitlab.report.reading import finite, positive, reading, share
 from digitlab.report.search import Search
@@ -62,22 +60,6 @@ def read_document(folder: RunFolder, record: dict[str, Any]) -> Document | None:
             hidden_units=tuple(int(width) for width in told["hidden_units"]),
             learning_rate=positive(told["learning_rate"]),
         )
-
-
-def why_not_compared(dataset: Mapping[str, Any]) -> str:
-    """Why a study is not compared with the document's, in a sentence; empty if it has the same data, all of MNIST.
-
-    Args:
-        dataset: What run.json says of the study's data.
-    """
-    if dataset.get("fingerprint") == MNIST.fingerprint:
-        return ""
-    train, test = int(dataset["train"]) + int(dataset["validation"]), dataset.get("test")
-    return (
-        "This run is not compared with the document, the published study that digitlab starts from, since its data are"
-        " others: the document's network had MNIST's 60,000 images to train on and 10,000 to test, this run has"
-        f" {train:,} to train on{f' and {test:,} to test' if test else ''}, of {dataset['name']}."
-    )
 
 
 def read_seeds(folder: RunFolder, record: dict[str, Any]) -> Seeds | None:

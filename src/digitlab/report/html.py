@@ -10,9 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from digitlab.data.split import IMAGE_SIDE
+from digitlab.evaluation.document import why_not_compared
 from digitlab.report.contents import Contents
 from digitlab.report.curves import chosen_epoch, read_curves
-from digitlab.report.document import beside_document, read_beside, why_not_compared
+from digitlab.report.document import beside_document, read_beside
 from digitlab.report.finalists import ranking
 from digitlab.report.headline import headline, is_unfinished, reached, verb
 from digitlab.report.trials import best_networks, varying

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from digitlab.config import TrainConfig
 from digitlab.data import Dataset
 from digitlab.errors import RunError
+from digitlab.evaluation.document import why_not_compared
 from digitlab.runs import (
     RunFolder,
     available_cores,
@@ -240,7 +241,7 @@ def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
             about=describe_data(dataset),
             stages={},
             study=study.identity(),
-            document=DOCUMENT if study.command == "study" else None,
+            **_document(study, dataset),
         )
         return
     record = folder.read_record()
@@ -253,6 +254,14 @@ def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
     refuse_differences(folder, asked)
     refuse_other_data(folder, dataset)
     folder.update_record(status="running")
+
+
+def _document(study: Study, dataset: Dataset) -> dict[str, Any]:
+    """The document's figures, and why this study is not to be compared with them."""
+    if study.command != "study":
+        return {"document": None}
+    counts = {"train": len(dataset.train), "validation": 0}
+    return {"document": DOCUMENT, "document_note": why_not_compared({**describe_data(dataset), **counts})}
 
 
 def _scan(context: _Context) -> None:
