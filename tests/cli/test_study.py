@@ -256,6 +256,10 @@ def test_scan_prints_a_sentence_that_says_which_rate_and_why(data, tmp_path):
         (("tune", "--dropouts", "0.1,2"), "dropout: expected a number"),
         (("study", "--resume", "run", "--seed", "1"), "--resume takes its settings from the run"),
         (("scan", "--rates", "0.1,high"), "--rates: expected numbers"),
+        (("scan", "--epochs", "0"), "0 is not in the range x>=1"),
+        (("study", "--scan-epochs", "0"), "0 is not in the range x>=1"),
+        (("scan", "--resume", "run", "--steps", "50"), "--resume takes its settings from the run"),
+        (("scan", "--resume", "run", "--lowest", "1e-6"), "--resume takes its settings from the run"),
     ],
 )
 def test_wrong_usage_is_said_in_two_lines_before_anything_is_begun(arguments, said, tmp_path, capfd, monkeypatch):

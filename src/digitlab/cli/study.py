@@ -35,7 +35,7 @@ def study(
     finalists: searching.Finalists = None,
     finalist_seeds: searching.FinalistSeeds = None,
     scan_epochs: Annotated[
-        int | None, typer.Option(help="Epochs for which each rate is scanned.  [default: 3]")
+        int | None, typer.Option(min=1, help="Epochs for which each rate is scanned.  [default: 3]")
     ] = None,
     recommend: Annotated[
         bool | None,

@@ -12,7 +12,7 @@ def why_not_compared(dataset: Mapping[str, Any]) -> str:
     """Why a study is not compared with the document's, in a sentence; empty if it has the same data, all of MNIST.
 
     Args:
-        dataset: What run.json says of the study's data: ``fingerprint``, ``name``, and how many images are in ``train``,
+        dataset: What run.json says of the data: ``fingerprint``, ``name``, and how many images are in ``train``,
             ``validation`` and, where it is known, ``test``.
     """
     if dataset.get("fingerprint") == MNIST.fingerprint:

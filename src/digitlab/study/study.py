@@ -307,6 +307,7 @@ def _tune(context: _Context) -> None:
 
 def _train(context: _Context) -> None:
     from digitlab.training.held_out import hold_out
+    from digitlab.training.network import why_ended
     from digitlab.training.trained_images import write_trained_images
     from digitlab.tuning.winner import read_winner
 
@@ -325,7 +326,7 @@ def _train(context: _Context) -> None:
         config=winner.config(winner.seeds[0]).to_dict(),
         epochs=len(history),
         best_epoch=int(best["epoch"]),
-        stopped=f"val_loss had not fallen for {context.base.patience} epochs",
+        stopped=why_ended(winner.base, len(history)),
         parameters=winner.parameters(context.dataset.train.num_classes),
     )
 
