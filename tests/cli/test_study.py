@@ -228,6 +228,7 @@ def test_tune_prints_trials_and_best_and_opens_no_test_split(data, tmp_path):
     assert "cuda" not in told
     summary = json.loads(printed)
     assert summary["trials"] == 6
+    assert summary["validation_overlap"] == ""
     assert {"hidden_units", "learning_rate", "validation_accuracy"} <= set(summary["best"])
     record = RunFolder(out).read_record()
     assert record["test"] is None

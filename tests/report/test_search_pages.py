@@ -144,6 +144,12 @@ def test_a_tune_run_is_headed_by_its_best_network(tmp_path):
     assert "--resume" not in text
 
 
+def test_a_search_says_where_held_out_images_are_copies_of_training_images(tmp_path):
+    sentence = "3 of these 6,000 images were in its training; for new ones the score may be too high"
+    make_tune(tmp_path, search={**search(), "validation_overlap": sentence})
+    assert f"Of the validation images: {sentence}." in page(tmp_path)
+
+
 def test_a_scan_run_is_headed_by_its_suggestion(tmp_path):
     make_scan(tmp_path)
     text = page(tmp_path)

@@ -14,6 +14,7 @@ from digitlab.runs import RunFolder
 from digitlab.training.compiled_epochs import CompiledEpochs
 from digitlab.training.teacher import Teacher
 from digitlab.training.train import train
+from digitlab.training.trained_images import copies_held_out
 from digitlab.tuning.config import SearchConfig
 
 
@@ -106,6 +107,15 @@ def test_a_student_knows_its_teachers_training_images_too_as_far_as_they_are_kno
     known = load_keras_classifier(tmp_path / "other" / "model.keras").training_fingerprints
     assert count_among(split, known) == 30
     assert RunFolder(tmp_path / "other").read_record()["teacher"]["training_images_known"] is False
+
+
+def test_held_out_images_that_are_copies_of_training_images_are_counted(split):
+    config = TrainConfig(validation_fraction=0.2)
+    assert copies_held_out(split, config) == (0, 15)
+    twice = Split(split.images[np.arange(75) // 3 * 3], split.labels, "thrice", split.class_names)
+    copies, held_out = copies_held_out(twice, config)
+    assert held_out == 15
+    assert copies > 0
 
 
 def test_a_teacher_of_other_classes_is_refused(split, tmp_path):

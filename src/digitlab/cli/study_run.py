@@ -107,6 +107,8 @@ def show_search(record: dict[str, Any]) -> None:
         )
         stderr.print(text, style="bold" if chosen else None, markup=False)
     stderr.print(f"  {search['choice']['sentence']}", markup=False)
+    if sentence := search.get("validation_overlap"):
+        stderr.print(f"  warning: of the validation images, {sentence}", style="bold yellow", markup=False)
     for failed in search["failed"]:
         stderr.print(f"  trial {failed['trial']} failed: {failed['error']}", style="yellow", markup=False)
     if record["command"] == "tune":

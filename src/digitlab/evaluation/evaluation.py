@@ -23,6 +23,7 @@ from digitlab.evaluation.intervals import Interval, wilson_interval
 from digitlab.evaluation.overlap import count_trained_on, overlap_sentence
 
 Probabilities = npt.NDArray[np.floating]
+Counts = npt.NDArray[np.integer]
 
 MOST_CONFUSED = 10
 MISTAKES = 200
@@ -182,12 +183,10 @@ def evaluate_probabilities(
     trained_on: int | None = None,
 ) -> Evaluation:
     """Score probabilities [n, k] against labels [n]; see `evaluate`. `trained_on` is passed on as it is."""
-    from sklearn.metrics import confusion_matrix
-
     names = tuple(class_names)
     check_probabilities(probabilities, len(y_true), len(names))
     y_pred = probabilities.argmax(axis=1)
-    matrix = confusion_matrix(y_true, y_pred, labels=range(len(names)))
+    matrix = _confusion_matrix(y_true, y_pred, len(names))
     right = int(np.trace(matrix))
     n = len(y_true)
     return Evaluation(
@@ -198,7 +197,7 @@ def evaluate_probabilities(
         brier_score=_brier_score(y_true, probabilities),
         expected_calibration_error=expected_calibration_error(y_true, probabilities),
         confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
-        per_class=_per_class(y_true, y_pred, matrix, names),
+        per_class=_per_class(matrix, names),
         most_confused=_most_confused(matrix, names),
         reliability=tuple(reliability_bins(y_true, probabilities)),
         risk_coverage=tuple(risk_coverage_curve(y_true, probabilities)),
@@ -234,14 +233,17 @@ def _brier_score(y_true: Labels, probabilities: Probabilities) -> float:
     return float((distance**2).sum(axis=1).mean())
 
 
-def _per_class(
-    y_true: Labels, y_pred: npt.NDArray[np.integer], matrix: npt.NDArray[np.integer], names: tuple[str, ...]
-) -> tuple[ClassScores, ...]:
-    from sklearn.metrics import precision_recall_fscore_support
+def _confusion_matrix(y_true: Labels, y_pred: Counts, k: int) -> Counts:
+    """Counts [k, k], a row per true class and a column per predicted one."""
+    # Not scikit-learn's: it takes a second to import, and whoever only scores need not have it.
+    return np.bincount(k * y_true.astype(np.int64) + y_pred, minlength=k * k).reshape(k, k)
 
-    precision, recall, f1, support = precision_recall_fscore_support(
-        y_true, y_pred, labels=range(len(names)), zero_division=0.0
-    )
+
+def _per_class(matrix: Counts, names: tuple[str, ...]) -> tuple[ClassScores, ...]:
+    right, support, called = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    # A class that nothing is called, or that does not occur, has a precision or recall of 0.
+    precision, recall = right / np.maximum(called, 1), right / np.maximum(support, 1)
+    f1 = 2 * right / np.maximum(called + support, 1)
     return tuple(
         ClassScores(
             name=name,
@@ -250,13 +252,13 @@ def _per_class(
             f1=float(f1[i]),
             support=int(support[i]),
             # Of a class that does not occur, nothing is known.
-            recall_interval=wilson_interval(int(matrix[i, i]), int(support[i])) if support[i] else (0.0, 1.0),
+            recall_interval=wilson_interval(int(right[i]), int(support[i])) if support[i] else (0.0, 1.0),
         )
         for i, name in enumerate(names)
     )
 
 
-def _most_confused(matrix: npt.NDArray[np.integer], names: tuple[str, ...]) -> tuple[Confusion, ...]:
+def _most_confused(matrix: Counts, names: tuple[str, ...]) -> tuple[Confusion, ...]:
     off_diagonal = matrix.copy()
     np.fill_diagonal(off_diagonal, 0)
     order = np.argsort(-off_diagonal, axis=None, kind="stable")[:MOST_CONFUSED]

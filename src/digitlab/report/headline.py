@@ -125,7 +125,11 @@ def _of_search(search: Search, contents: Contents) -> Headline:
         ("time, all stages", duration(_seconds(contents))),
     )
     note = "Every score is of held-out training images; no test split was opened."
-    return Headline(percent(winner.mean_accuracy), f"validation accuracy of the best network{mean}", facts, note)
+    overlap = contents.record["search"].get("validation_overlap")
+    warnings = (f"Of the validation images: {overlap}.",) if isinstance(overlap, str) and overlap else ()
+    return Headline(
+        percent(winner.mean_accuracy), f"validation accuracy of the best network{mean}", facts, note, warnings
+    )
 
 
 def _of_scan(scan: Scan, contents: Contents) -> Headline:

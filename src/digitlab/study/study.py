@@ -27,6 +27,7 @@ from digitlab.config import TrainConfig
 from digitlab.data import Dataset
 from digitlab.errors import RunError
 from digitlab.evaluation.document import why_not_compared
+from digitlab.evaluation.overlap import overlap_sentence
 from digitlab.runs import (
     RunFolder,
     available_cores,
@@ -282,6 +283,7 @@ def _scan(context: _Context) -> None:
 
 def _tune(context: _Context) -> None:
     from digitlab.study.search import search_by_engine
+    from digitlab.training.trained_images import copies_held_out
 
     started = time.perf_counter()
     local = context.study.search.engine == "local"
@@ -295,8 +297,10 @@ def _tune(context: _Context) -> None:
         pool=context.pool if local else None,
         progress=context.listener.search,
     )
+    copies, held_out = copies_held_out(context.dataset.train, context.base)
     search = {
         **result.to_dict(),
+        "validation_overlap": overlap_sentence(copies, held_out),
         "space": context.study.space.to_dict(),
         "engine": context.study.search.engine,
         "lanes": context.pool.count if local else None,

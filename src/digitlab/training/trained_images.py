@@ -8,6 +8,7 @@ from digitlab.config import TrainConfig
 from digitlab.data.fingerprints import (
     FINGERPRINTS_FILE,
     Fingerprints,
+    count_among,
     fingerprint_split,
     merge_fingerprints,
     read_beside,
@@ -15,6 +16,7 @@ from digitlab.data.fingerprints import (
 )
 from digitlab.data.split import Split
 from digitlab.runs import RunFolder, find_model
+from digitlab.training.held_out import hold_out
 
 
 def write_trained_images(folder: RunFolder, fitted: Split, config: TrainConfig) -> None:
@@ -35,6 +37,12 @@ def write_trained_images(folder: RunFolder, fitted: Split, config: TrainConfig) 
     if teacher is not None:
         found = merge_fingerprints(found, teacher)
     write_fingerprints(folder / FINGERPRINTS_FILE, found)
+
+
+def copies_held_out(split: Split, config: TrainConfig) -> tuple[int, int]:
+    """How many of the held-out images of a split are copies of images that are trained on, and how many there are."""
+    fitted, held_out = hold_out(split, config)
+    return (count_among(held_out, fingerprint_split(fitted)), len(held_out)) if held_out is not None else (0, 0)
 
 
 def teachers_images(config: TrainConfig) -> Fingerprints | None:
