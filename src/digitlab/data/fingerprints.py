@@ -13,7 +13,7 @@ import hashlib
 import os
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -134,7 +134,7 @@ def _header(count: int) -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("ascii")
 
 
-def _parse(file: BinaryIO) -> Fingerprints:
+def _parse(file: IO[bytes]) -> Fingerprints:
     """The content of an open file, of which nothing is read before its size agrees with its header."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)

@@ -103,7 +103,7 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
 
 def stages_duration(record: dict[str, Any]) -> float:
     """Seconds of all stages of a run, over all the commands that it took."""
-    return round(sum(stage.get("duration_s", 0.0) for stage in record["stages"].values()), 3)
+    return round(sum(float(stage.get("duration_s", 0.0)) for stage in record["stages"].values()), 3)
 
 
 def finish_stage(folder: RunFolder, stage: str, started: float, **changes: Any) -> None:
