@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.data.bounded import most_bytes
-from digitlab.data.split import IMAGE_SIDE, Images, Split
+from digitlab.data.split import IMAGE_SIDE, Images, Part, Split
 from digitlab.errors import RunError
 from digitlab.runs import atomic_path
 from digitlab.runs.regular_file import open_regular
@@ -52,7 +52,14 @@ def fingerprint_split(split: Split) -> Fingerprints:
 
     The split may be larger than memory: 8 bytes per image are held.
     """
-    return merge_fingerprints(*(fingerprint_images(piece) for piece in split.pieces()))
+    if isinstance(split, Part) and 2 * len(split) > len(split.whole):
+        # Reading a file from its start to its end takes a fifth of the time that picking most of its images takes.
+        return merge_fingerprints(_of_pieces(split.whole)[split.indices])
+    return merge_fingerprints(_of_pieces(split))
+
+
+def _of_pieces(split: Split) -> Fingerprints:
+    return np.concatenate([fingerprint_images(piece) for piece in split.pieces()])
 
 
 def merge_fingerprints(*several: Fingerprints) -> Fingerprints:
