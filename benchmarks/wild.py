@@ -34,7 +34,8 @@ class WildSet:
     Args:
         name: Of the set.
         pictures: Arrays uint8 [h, w], or paths.
-        texts: A digit, or a number; "/" parts the rows of a sheet.
+        texts: A digit, or a number; "/" parts the rows of a sheet. In the set ``numbers`` "|" parts answers that are
+            equally right, and behind a leading "*" the order of the digits does not count; see `is_right`.
         bright_ink: Whether all of its ink is bright on dark, or all dark on bright; `None` where it varies.
     """
 
@@ -76,10 +77,19 @@ def cheque_boxes(folder: Path) -> WildSet:
 
 
 def numbers(folder: Path) -> Iterator[WildSet]:
-    """The sets of several digits a picture."""
-    for name in ("cheque_amounts", "sheets"):
+    """The sets of several digits a picture; the last one is missing in older copies of the folder."""
+    for name in ("cheque_amounts", "sheets", "numbers"):
+        if not (folder / name).is_dir():
+            continue
         rows = _rows(folder / name)
         yield WildSet(name, [folder / name / row["file"] for row in rows], [row["label"] for row in rows])
+
+
+def is_right(read: str, text: str) -> bool:
+    """Whether what was read, rows joined by "/", is one of the answers that a label accepts."""
+    if text.startswith("*"):
+        return sorted(read.replace("/", "")) == sorted(text[1:].replace("/", ""))
+    return read in text.split("|")
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

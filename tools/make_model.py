@@ -1,6 +1,7 @@
 """Train the two networks that ship with digitlab, and write their card: `make model`.
 
     python tools/make_model.py [--data mnist] [--out runs/shipped] [--readable runs/readable]
+    python tools/make_model.py --fingerprints    # only those of the images that it was trained on
 
 One names the digit; its recipe is the preset `shipped`, the seed its own. The other says whether a picture is a digit
 at all (readable.py). The test split is opened when everything is decided, and nothing
@@ -22,6 +23,8 @@ import digitlab
 from digitlab.cli.console import percent
 from digitlab.cli.progress import EpochBar
 from digitlab.config import load_preset
+from digitlab.data.fingerprints import FINGERPRINTS_FILE, fingerprint_split, write_fingerprints
+from digitlab.data.known import MNIST
 from digitlab.report.words import counted
 from digitlab.runs import RunFolder, write_text
 from digitlab.study.train import train_and_report
@@ -42,8 +45,12 @@ def main() -> None:
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--out", type=Path, default=Path("runs/shipped"))
     parser.add_argument("--readable", type=Path, default=Path("runs/readable"))
+    parser.add_argument("--fingerprints", action="store_true", help="write only the fingerprints of MNIST's images")
     options = parser.parse_args()
     dataset = digitlab.load_dataset(options.data)
+    if options.fingerprints:
+        print(write_training_fingerprints(dataset))
+        return
     folder = RunFolder(options.out)
     if not (folder.exists() and folder.read_record()["status"] == "finished"):
         with EpochBar() as bar:
@@ -53,8 +60,21 @@ def main() -> None:
     size = file.stat().st_size
     if size > MOST_BYTES:
         raise SystemExit(f"{file}: expected at most {MOST_BYTES:,} bytes, got {size:,}")
+    write_training_fingerprints(dataset)
     write_text(PACKAGE / "model_card.md", card(folder.read_record(), file, readable, dataset))
     print(f"{file}: {size:,} bytes, {readable.name}: {readable.stat().st_size:,} bytes, and their card beside them")
+
+
+def write_training_fingerprints(dataset: digitlab.Dataset) -> Path:
+    """The fingerprints of the images that the shipped network is trained on: all of MNIST's training part.
+
+    The preset `shipped` holds nothing out.
+    """
+    if dataset.fingerprint != MNIST.fingerprint:
+        raise SystemExit(f"expected MNIST, got {dataset.name} with the fingerprint {dataset.fingerprint}")
+    path = PACKAGE / FINGERPRINTS_FILE
+    write_fingerprints(path, fingerprint_split(dataset.train))
+    return path
 
 
 def card(record: dict[str, Any], file: Path, readable: Path, dataset: digitlab.Dataset) -> str:

@@ -6,6 +6,7 @@ Importing this costs next to nothing: each name below is loaded when it is first
 from __future__ import annotations
 
 import importlib
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from digitlab.tuning.config import SearchConfig
     from digitlab.tuning.result import SearchResult
     from digitlab.tuning.space import SearchSpace
+
+# The clock of a command starts here, before anything else is imported; see `digitlab.cli.clock`.
+_STARTED = time.perf_counter()
 
 _HOMES = {
     "Classifier": "digitlab.classifier",

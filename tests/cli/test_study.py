@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 
 from digitlab.cli.main import main
+from digitlab.config import TrainConfig
 from digitlab.runs import RunFolder
 from digitlab.study.folder import clear_run
+from digitlab.study.study import STAGES, ScanSettings, Study
+from digitlab.tuning.config import SearchConfig
+from digitlab.tuning.space import SearchSpace
 
 SMALL = (
     "--units", "8,16", "--learning-rates", "0.01,0.001", "--max-epochs", "3", "--finalists", "2",
@@ -89,6 +93,8 @@ def test_a_study_prints_one_json_object_with_the_promised_keys(studied):
     assert summary["test"]["n"] == 150
     low, high = summary["test"]["accuracy_interval"]
     assert 0 <= low <= summary["test"]["accuracy"] <= high <= 1
+    assert summary["test"]["trained_on"] == 0
+    assert summary["duration_s"] > summary["stages_duration_s"]
     assert len(summary["best"]["hidden_units"]) == 2
     assert summary["best"]["learning_rate"] in (0.01, 0.001)
 
@@ -114,6 +120,7 @@ def test_a_study_leaves_every_stage_and_its_result_in_run_json(studied):
     assert record["scan"]["suggestion"] in (0.01, 0.001)
     assert len(record["seeds"]["test_accuracies"]) == 2
     assert record["document"]["test_accuracy"] == 0.9758
+    assert "not compared with the document" in record["document_note"]
     for name in (
         "model.keras",
         "model.onnx",
@@ -122,6 +129,8 @@ def test_a_study_leaves_every_stage_and_its_result_in_run_json(studied):
         "trials.csv",
         "report.html",
         "predictions.npz",
+        "training_fingerprints.npy",
+        "recommended/training_fingerprints.npy",
     ):
         assert (out / name).stat().st_size > 0
 
@@ -142,6 +151,27 @@ def test_a_study_ends_with_the_winners_widths_trained_by_the_default_recipe_on_e
     assert recommended["test"]["accuracy"] - summary["test"]["accuracy"] == pytest.approx(paired)
     assert (out / "recommended" / "report.html").exists()
     assert "recommended/report.html" in (out / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_study_of_other_data_than_mnist_is_not_compared_with_the_document(studied):
+    summary, _, out = studied
+    assert summary["document"] is None
+    assert "this run has 450 to train on and 150 to test" in summary["document_note"]
+    assert "not compared with the document" in (out / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_tensorflow_warns_of_nothing_in_a_study(studied):
+    _, told, _ = studied
+    assert "retracing" not in told
+    assert "WARNING" not in told
+
+
+def test_a_study_that_recommends_nothing_has_no_such_stage():
+    told = ("study", SearchConfig(), SearchSpace(), ScanSettings((0.001,)))
+    assert "recommend" not in Study(*told).stages
+    assert Study(*told, recipe=TrainConfig()).stages == STAGES["study"]
 
 
 @pytest.mark.slow
@@ -210,6 +240,7 @@ def test_tune_prints_trials_and_best_and_opens_no_test_split(data, tmp_path):
     assert "cuda" not in told
     summary = json.loads(printed)
     assert summary["trials"] == 6
+    assert summary["validation_overlap"] == ""
     assert {"hidden_units", "learning_rate", "validation_accuracy"} <= set(summary["best"])
     record = RunFolder(out).read_record()
     assert record["test"] is None
@@ -238,6 +269,10 @@ def test_scan_prints_a_sentence_that_says_which_rate_and_why(data, tmp_path):
         (("tune", "--dropouts", "0.1,2"), "dropout: expected a number"),
         (("study", "--resume", "run", "--seed", "1"), "--resume takes its settings from the run"),
         (("scan", "--rates", "0.1,high"), "--rates: expected numbers"),
+        (("scan", "--epochs", "0"), "0 is not in the range x>=1"),
+        (("study", "--scan-epochs", "0"), "0 is not in the range x>=1"),
+        (("scan", "--resume", "run", "--steps", "50"), "--resume takes its settings from the run"),
+        (("scan", "--resume", "run", "--lowest", "1e-6"), "--resume takes its settings from the run"),
     ],
 )
 def test_wrong_usage_is_said_in_two_lines_before_anything_is_begun(arguments, said, tmp_path, capfd, monkeypatch):

@@ -1,5 +1,6 @@
 """Keras networks as classifiers: what is loaded, and what is refused."""
 
+import logging
 import zipfile
 
 import numpy as np
@@ -42,6 +43,21 @@ def test_every_image_gets_its_row_also_after_the_last_whole_chunk(model, images)
     np.testing.assert_allclose(
         probabilities[-1:], KerasClassifier(model).predict_proba(images[-1:]), rtol=1e-4, atol=1e-6
     )
+
+
+def test_scoring_many_networks_traces_nothing_that_tensorflow_would_warn_of(images):
+    said = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger("tensorflow").addHandler(handler)
+    try:
+        for seed in range(4):
+            classifier = KerasClassifier(build_mlp(TrainConfig(hidden_units=(4,), seed=seed), 10))
+            for count in (1203, 7):
+                classifier.predict_proba(images[:count])
+    finally:
+        logging.getLogger("tensorflow").removeHandler(handler)
+    assert said == []
 
 
 def test_initial_weights_depend_on_the_seed_alone():

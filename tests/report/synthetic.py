@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from digitlab.data.known import MNIST
 from digitlab.evaluation import evaluate_probabilities
 from digitlab.runs import RunFolder
 
@@ -211,7 +212,9 @@ def make_tune(path, trials=TRIALS, **changes):
 
 def make_study(path, class_names=tuple("0123456789"), **changes):
     told = {"command": "study", "scan": scan(), "search": search(), "seeds": SEEDS, "document": DOCUMENT, **changes}
-    evaluation = make_run(path, class_names, **told)
+    # Only a study of all of MNIST is compared with the document.
+    dataset = {**record(class_names)["dataset"], "fingerprint": MNIST.fingerprint, "test": 10_000}
+    evaluation = make_run(path, class_names, **{"dataset": dataset, **told})
     write_scan(path)
     write_trials(path)
     return evaluation

@@ -1,5 +1,6 @@
 """The report: drawn from a run's own files, self-contained, and the same again for the same run."""
 
+import json
 import re
 
 import numpy as np
@@ -53,6 +54,37 @@ def test_it_says_the_scores_with_their_interval(demo):
     assert "235,146" in text
     assert "54,000 to train on, 6,000 to validate on, 500 to test on" in text
     assert "lowest after epoch 2 (0.5000)" in text
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "sentence"),
+    [
+        (
+            500,
+            "Of the test images: all 500 of these images were in its training; the score says nothing about new ones.",
+        ),
+        (
+            20,
+            "Of the test images: 20 of these 500 images were in its training; for new ones the score may be too high.",
+        ),
+    ],
+)
+def test_it_says_where_test_images_were_in_the_training(tmp_path, trained_on, sentence):
+    evaluation = make_run(tmp_path, tuple("0123456789"))
+    scores = {"validation": None, "test": {**evaluation.to_dict(), "trained_on": trained_on}}
+    (tmp_path / "evaluation.json").write_text(json.dumps(scores))
+    text = text_of(write_report(tmp_path).read_text())
+    assert sentence in text
+    assert f"of which {trained_on} were in its training" in text
+    assert "95 % interval –" in text
+    assert "19 in 20" not in text
+
+
+def test_an_evaluation_of_an_earlier_version_says_nothing_about_the_training(tmp_path):
+    evaluation = make_run(tmp_path, tuple("0123456789"))
+    older = {key: value for key, value in evaluation.to_dict().items() if key != "trained_on"}
+    (tmp_path / "evaluation.json").write_text(json.dumps({"validation": None, "test": older}))
+    assert "in its training" not in text_of(write_report(tmp_path).read_text())
 
 
 def test_every_figure_is_a_png_and_an_svg_of_its_own(demo):

@@ -108,6 +108,19 @@ def test_the_document_stands_beside_our_own(study):
     assert "the mean over seeds is 0.42 points above the document's accuracy" in text
 
 
+def test_a_study_of_other_data_says_why_it_is_not_compared_with_the_document(tmp_path):
+    dataset = {
+        "name": "sample", "fingerprint": "f" * 64, "class_names": list("0123456789"), "train": 3_600,
+        "validation": 400, "test": 1_000, "note": "",
+    }  # fmt: skip
+    make_study(tmp_path, dataset=dataset)
+    text = page(tmp_path)
+    assert "not compared with the document" in text
+    assert "MNIST's 60,000 images to train on and 10,000 to test, this run has 4,000 to train on and 1,000 to" in text
+    assert "the document's accuracy" not in text
+    assert "97.58 %" not in text
+
+
 def test_what_one_would_ship_stands_beside_the_winner_on_the_same_images(tmp_path):
     make_study(tmp_path, recommended=RECOMMENDED)
     text = page(tmp_path)
@@ -129,6 +142,12 @@ def test_a_tune_run_is_headed_by_its_best_network(tmp_path):
     assert figures(tmp_path) == {"trials", "finalists"}
     assert "Beside the document" not in text
     assert "--resume" not in text
+
+
+def test_a_search_says_where_held_out_images_are_copies_of_training_images(tmp_path):
+    sentence = "3 of these 6,000 images were in its training; for new ones the score may be too high"
+    make_tune(tmp_path, search={**search(), "validation_overlap": sentence})
+    assert f"Of the validation images: {sentence}." in page(tmp_path)
 
 
 def test_a_scan_run_is_headed_by_its_suggestion(tmp_path):

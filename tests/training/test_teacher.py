@@ -5,12 +5,16 @@ import pytest
 
 from digitlab.config import TrainConfig
 from digitlab.data import Split
+from digitlab.data.fingerprints import count_among
 from digitlab.errors import ConfigError, ModelError, RunError
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
+from digitlab.model.keras_classifier import load_keras_classifier
+from digitlab.runs import RunFolder
 from digitlab.training.compiled_epochs import CompiledEpochs
 from digitlab.training.teacher import Teacher
 from digitlab.training.train import train
+from digitlab.training.trained_images import copies_held_out
 from digitlab.tuning.config import SearchConfig
 
 
@@ -87,6 +91,31 @@ def test_under_the_same_teacher_an_interrupted_run_ends_bit_for_bit_the_same(spl
     resumed = train(split, config, out=tmp_path / "run", callbacks=[Interrupt(0)])
     for a, b in zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_student_knows_its_teachers_training_images_too_as_far_as_they_are_known(split, teacher_file, tmp_path):
+    of_teacher, of_student = split.take(np.arange(40), "first"), split.take(np.arange(30, 60), "second")
+    config = TrainConfig(hidden_units=(5,), epochs=1, patience=0, validation_fraction=0.0)
+    train(of_teacher, config, out=tmp_path / "teacher")
+    taught = config.replace(teacher=str(tmp_path / "teacher"), distillation=0.5)
+    train(of_student, taught, out=tmp_path / "student")
+    known = load_keras_classifier(tmp_path / "student" / "model.keras").training_fingerprints
+    assert count_among(split, known) == 60
+    assert RunFolder(tmp_path / "student").read_record()["teacher"]["training_images_known"] is True
+
+    train(of_student, config.replace(teacher=str(teacher_file), distillation=0.5), out=tmp_path / "other")
+    known = load_keras_classifier(tmp_path / "other" / "model.keras").training_fingerprints
+    assert count_among(split, known) == 30
+    assert RunFolder(tmp_path / "other").read_record()["teacher"]["training_images_known"] is False
+
+
+def test_held_out_images_that_are_copies_of_training_images_are_counted(split):
+    config = TrainConfig(validation_fraction=0.2)
+    assert copies_held_out(split, config) == (0, 15)
+    twice = Split(split.images[np.arange(75) // 3 * 3], split.labels, "thrice", split.class_names)
+    copies, held_out = copies_held_out(twice, config)
+    assert held_out == 15
+    assert copies > 0
 
 
 def test_a_teacher_of_other_classes_is_refused(split, tmp_path):

@@ -9,9 +9,12 @@ import pytest
 
 from digitlab.config import TrainConfig
 from digitlab.data import Split
+from digitlab.data.fingerprints import count_among
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
+from digitlab.model.keras_classifier import load_keras_classifier
 from digitlab.runs import RunFolder
+from digitlab.training.held_out import hold_out
 from digitlab.training.train import train
 
 # 360 images are left to train on: ten whole batches, so that one shape less is compiled in every test.
@@ -115,6 +118,14 @@ def test_the_run_folder_holds_a_model_that_keras_loads_as_a_plain_sequential(spl
     assert type(loaded) is keras.Sequential
     images = split.images[:50]
     np.testing.assert_array_equal(loaded.predict(images, verbose=0), whole.model.predict(images, verbose=0))
+
+
+def test_a_run_knows_the_images_that_it_was_trained_on_without_those_held_out(split, whole):
+    fitted, held_out = hold_out(split, CONFIG)
+    known = load_keras_classifier(whole.path / "model.keras").training_fingerprints
+    assert len(known) == len(fitted) == 360
+    assert count_among(fitted, known) == 360
+    assert count_among(held_out, known) == 0
 
 
 def test_the_run_folder_says_what_was_trained_on_what(split, whole):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,9 @@ from digitlab.classifier.session import check_content, open_session
 from digitlab.data.split import IMAGE_SIDE, Images, Labels, check_images
 from digitlab.errors import ModelError
 from digitlab.text import in_short
+
+if TYPE_CHECKING:
+    from digitlab.data.fingerprints import Fingerprints
 
 CHUNK = 1000
 # Computed at once at most, of float32: 256 MiB. A network of many wide layers is asked about fewer images at once.
@@ -29,14 +33,24 @@ class Classifier:
         name: What to call it in messages, such as the file's path.
         threads: Threads that share the work on one chunk of images. One is quickest for the small
             networks that this is for, see docs/architecture.md.
+        read_fingerprints: Reads the fingerprints of the images that the network was trained on. It is called when
+            they are first asked for. Defaults to None: they are not known.
 
     Raises:
         ModelError: The bytes are no ONNX file, or one with another input, output or metadata.
         UsageError: `threads` is below 1.
     """
 
-    def __init__(self, content: bytes, *, name: str = "network", threads: int = 1) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        name: str = "network",
+        threads: int = 1,
+        read_fingerprints: Callable[[], Fingerprints | None] | None = None,
+    ) -> None:
         self._name, self._content = name, content
+        self._read_fingerprints = read_fingerprints
         numbers = check_content(content, name)
         self._chunk = max(1, min(CHUNK, CHUNK_NUMBERS // max(1, numbers)))
         self._session = open_session(content, name, threads)
@@ -62,6 +76,15 @@ class Classifier:
     def num_classes(self) -> int:
         """Columns of what `predict_proba` gives, 2 to 100."""
         return len(self._class_names)
+
+    @cached_property
+    def training_fingerprints(self) -> Fingerprints | None:
+        """Of the images that the network and its teacher were trained on, ascending, uint64 [m]; `None` if not known.
+
+        Raises:
+            RunError: The file that holds them is damaged.
+        """
+        return None if self._read_fingerprints is None else self._read_fingerprints()
 
     def predict_proba(self, images: Images) -> npt.NDArray[np.float32]:
         """float32 [n, k], a row of probabilities an image; `images` uint8 [n, 28, 28].

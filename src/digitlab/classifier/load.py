@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from digitlab.classifier.classifier import Classifier
 from digitlab.errors import ModelError
 from digitlab.runs.regular_file import open_regular
 from digitlab.runs.user_path import user_path
+
+if TYPE_CHECKING:
+    from digitlab.data.fingerprints import Fingerprints
 
 MODEL_FILE, READABLE_FILE = "model.onnx", "readable.onnx"
 SHIPPED = "the shipped network"
@@ -38,7 +43,8 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
         (1,)
     """
     content, name = read_network(path)
-    return Classifier(content, name=name, threads=threads)
+    read_fingerprints = partial(_training_fingerprints, None if path is None else Path(name))
+    return Classifier(content, name=name, threads=threads, read_fingerprints=read_fingerprints)
 
 
 def read_network(path: str | Path | None = None) -> tuple[bytes, str]:
@@ -61,6 +67,14 @@ def load_shipped(name: str, *, threads: int = 1) -> Classifier:
 def shipped_file(name: str = MODEL_FILE) -> Traversable:
     """A file of the package's folder ``shipped``."""
     return resources.files("digitlab").joinpath("shipped", name)
+
+
+def _training_fingerprints(file: Path | None) -> Fingerprints | None:
+    """Of the images that a network was trained on, or those of the shipped one (`None`), where they are known."""
+    # Imported here: whoever only reads digits never asks for them.
+    from digitlab.data.fingerprints import FINGERPRINTS_FILE, read_beside, read_fingerprints
+
+    return read_fingerprints(shipped_file(FINGERPRINTS_FILE)) if file is None else read_beside(file)
 
 
 def _read_shipped(file: Traversable) -> bytes:

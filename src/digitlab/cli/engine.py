@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from digitlab.cli.clock import seconds_so_far
 from digitlab.cli.console import stderr
 from digitlab.errors import UsageError
 
@@ -79,7 +80,7 @@ class PartsBar:
         kept = f", {outcome.kept_parts:,} of them kept from before" if outcome.kept_parts else ""
         failed = f"; {outcome.errors:,} could not be read, see the column error" if outcome.errors else ""
         stderr.print(
-            f"{outcome.rows:,} {self._what} in {outcome.parts:,} parts{kept}, {outcome.duration_s:.1f} s{failed}"
+            f"{outcome.rows:,} {self._what} in {outcome.parts:,} parts{kept}, {seconds_so_far():.1f} s{failed}"
             f" -> {outcome.out}",
             markup=False,
         )

@@ -47,10 +47,15 @@ def evaluate(
 
     chosen = dataset.test if split == "test" else dataset.train
     evaluation = score(classifier, chosen)
+    if evaluation.overlap:
+        stderr.print(f"warning: {evaluation.overlap}", style="bold yellow", markup=False)
+        stderr.print(f"hint: {_unseen(target)}", markup=False)
     if as_json:
-        print_json({"model": name, "data": chosen.name, "note": dataset.note, **evaluation.to_dict()})
+        head = {"model": name, "data": chosen.name, "note": dataset.note}
+        print_json({**head, **evaluation.to_dict(), "overlap": evaluation.overlap})
     else:
-        _show(chosen.name, evaluation)
+        _show_accuracy(chosen.name, evaluation, record)
+        _show(evaluation)
 
 
 def _own_data(target: str, record: dict[str, Any] | None) -> str:
@@ -66,13 +71,39 @@ def _own_data(target: str, record: dict[str, Any] | None) -> str:
     return source
 
 
-def _show(name: str, evaluation: Evaluation) -> None:
-    from rich.table import Table
+def _unseen(target: Path | None) -> str:
+    """How to score a network on images that it has not seen."""
+    if target is None:
+        return (
+            "`digitlab data fetch mnist` fetches 10,000 test images that it has not seen, or name your own with --data"
+        )
+    return f"name images that it has not seen: digitlab evaluate {target} --data DATA"
 
+
+def _show_accuracy(name: str, evaluation: Evaluation, record: dict[str, Any] | None) -> None:
+    """The accuracy, and whether it is one of images that the network has not seen."""
+    if evaluation.overlap:
+        # No headline and no interval: this is no estimate of the accuracy on new images.
+        stdout.print(f"{evaluation.overlap[0].upper()}{evaluation.overlap[1:]}.", style="bold", markup=False)
+        stdout.print(
+            f"{percent(evaluation.accuracy)} of {evaluation.n:,} images of {escape(name)} are read as labelled"
+        )
+        return
     stdout.print(
         f"[bold]{percent(evaluation.accuracy)}[/bold] of {evaluation.n:,} images of {escape(name)} are right"
         f" (95 % interval {interval(list(evaluation.accuracy_interval))})"
     )
+    if evaluation.trained_on is None:
+        stdout.print("it is not known which images this network was trained on")
+    elif record and (record.get("teacher") or {}).get("training_images_known", True) is False:
+        stdout.print("none of these images was in its training; those of its teacher's training are not known")
+    else:
+        stdout.print("none of these images was in its training")
+
+
+def _show(evaluation: Evaluation) -> None:
+    from rich.table import Table
+
     stdout.print(
         f"loss {evaluation.loss:.4f}   Brier score {evaluation.brier_score:.4f}"
         f"   expected calibration error {percent(evaluation.expected_calibration_error)}"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from digitlab.cli.clock import start_clock
 from digitlab.cli.streams import discard_unwritten, prepare_streams
 from digitlab.errors import LONGEST, DigitlabError
 from digitlab.text import cut, printable_line
@@ -66,6 +67,8 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    if arguments is not None:
+        start_clock()
     prepare_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given

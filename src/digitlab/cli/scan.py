@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,10 +21,12 @@ def scan(
     rates: Annotated[
         str | None, typer.Option(help="Learning rates to train side by side.  [default: 0.005,0.001,0.0001]")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs for which each rate is trained.  [default: 5]")] = None,
-    lowest: Annotated[float, typer.Option(help="First rate of the range test.")] = 1e-6,
-    highest: Annotated[float, typer.Option(help="Last rate of the range test.")] = 1.0,
-    steps: Annotated[int, typer.Option(help="Updates in between.")] = 600,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs for which each rate is trained.  [default: 5]")
+    ] = None,
+    lowest: Annotated[float | None, typer.Option(help="First rate of the range test.  [default: 1e-06]")] = None,
+    highest: Annotated[float | None, typer.Option(help="Last rate of the range test.  [default: 1.0]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates in between.  [default: 600]")] = None,
     seed: options.Seed = None,
     lanes: options.Lanes = None,
     as_json: options.AsJson = False,
@@ -35,11 +37,13 @@ def scan(
     from digitlab.tuning.space import SearchSpace
 
     if resume is not None:
-        options.refuse_beside_resume("scan", resume, [preset, config, data, out, overwrite, rates, epochs, seed])
+        given = [preset, config, data, out, overwrite, rates, epochs, lowest, highest, steps, seed]
+        options.refuse_beside_resume("scan", resume, given)
         study, source = study_run.resumed("scan", resume)
     else:
         chosen = SearchSpace().learning_rate if rates is None else options.parse_numbers("--rates", rates, float)
-        settings = ScanSettings(chosen, epochs or 5, lowest, highest, steps)
+        asked: dict[str, Any] = {"epochs": epochs or 5, "lowest": lowest, "highest": highest, "steps": steps}
+        settings = ScanSettings(chosen, **{key: value for key, value in asked.items() if value is not None})
         base = options.base_config(preset, config, seed=seed)
         study, source = Study("scan", SearchConfig(base=base), SearchSpace(), settings), data or "auto"
     record = study_run.run(study, source, resume or out or options.new_path("scan"), overwrite, lanes)
@@ -47,3 +51,4 @@ def scan(
         print_json({**study_run.json_head(record), "scan": record["scan"]})
         return
     stderr.print(f"  {record['scan']['sentence']}", markup=False)
+    study_run.show_end(record)

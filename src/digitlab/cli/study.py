@@ -10,6 +10,7 @@ from digitlab.cli import run_options as options
 from digitlab.cli import search_options as searching
 from digitlab.cli import study_run
 from digitlab.cli.console import interval, percent, print_json, stderr
+from digitlab.cli.train import show_overlap
 from digitlab.config import load_preset
 
 
@@ -34,7 +35,7 @@ def study(
     finalists: searching.Finalists = None,
     finalist_seeds: searching.FinalistSeeds = None,
     scan_epochs: Annotated[
-        int | None, typer.Option(help="Epochs for which each rate is scanned.  [default: 3]")
+        int | None, typer.Option(min=1, help="Epochs for which each rate is scanned.  [default: 3]")
     ] = None,
     recommend: Annotated[
         bool | None,
@@ -80,11 +81,20 @@ def _summary(record: dict[str, Any]) -> dict[str, Any]:
         "best": record["search"]["best"],
         **{key: record[key] for key in ("best_epoch", "parameters", "validation", "test", "seeds")},
         "recommended": _recommended(record),
+        **_document(record),
     }
 
 
+def _document(record: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the document's network; none, and why, where they were measured on other data."""
+    from digitlab.evaluation.document import why_not_compared
+
+    reason = why_not_compared(record["dataset"])
+    return {"document": None if reason else record["document"], "document_note": reason}
+
+
 def _recommended(record: dict[str, Any]) -> dict[str, Any] | None:
-    told = record["recommended"]
+    told = record.get("recommended")
     return told and {**told, **{key: f"{record['path']}/{told[key]}" for key in ("run", "report")}}
 
 
@@ -95,11 +105,16 @@ def _show_scores(record: dict[str, Any]) -> None:
         f"  test       [bold]{percent(test['accuracy'])}[/bold] (95 % interval {interval(test['accuracy_interval'])}),"
         f" loss {test['loss']:.4f}, {test['n']:,} images"
     )
+    show_overlap("test", test)
     stderr.print(
-        f"  over {len(seeds['seeds'])} seeds {percent(seeds['mean_accuracy'])} ± {100 * seeds['deviation']:.2f};"
-        f" the document's network: {percent(record['document']['test_accuracy'])}"
+        f"  over {len(seeds['seeds'])} seeds {percent(seeds['mean_accuracy'])} ± {100 * seeds['deviation']:.2f}"
     )
-    if told := record["recommended"]:
+    compared = _document(record)
+    if compared["document"]:
+        stderr.print(f"  the document's network, on the same images: {percent(compared['document']['test_accuracy'])}")
+    else:
+        stderr.print(f"  {compared['document_note']}", markup=False)
+    if told := record.get("recommended"):
         scores = told["test"]
         stderr.print(
             f"  recommended [bold]{percent(scores['accuracy'])}[/bold] (95 % interval"
@@ -107,6 +122,7 @@ def _show_scores(record: dict[str, Any]) -> None:
             f" it is right where the winner is wrong on {told['comparison']['only_a']} test images,"
             f" the other way round on {told['comparison']['only_b']}"
         )
+        show_overlap("test", scores)
     if note := record["dataset"]["note"]:
         stderr.print(f"  note: {note}", style="yellow", markup=False)
-    stderr.print(f"  report: {record['path']}/report.html", markup=False)
+    study_run.show_end(record)

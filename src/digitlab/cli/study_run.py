@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from digitlab.cli import run_options as options
+from digitlab.cli.clock import seconds_so_far
 from digitlab.cli.console import percent, stderr
 from digitlab.cli.dataset import load_with_progress
 from digitlab.cli.progress import EpochBar
@@ -81,10 +82,13 @@ def run(
 
 def json_head(record: dict[str, Any]) -> dict[str, Any]:
     """What every verb's JSON object begins with."""
+    from digitlab.study.stages import stages_duration
+
     return {
         "run": record["path"],
         "dataset": {key: record["dataset"][key] for key in ("name", "fingerprint", "note")},
-        "duration_s": round(sum(stage.get("duration_s", 0.0) for stage in record["stages"].values()), 3),
+        "duration_s": seconds_so_far(),
+        "stages_duration_s": stages_duration(record),
         "report": str(Path(record["path"]) / "report.html"),
     }
 
@@ -103,7 +107,15 @@ def show_search(record: dict[str, Any]) -> None:
         )
         stderr.print(text, style="bold" if chosen else None, markup=False)
     stderr.print(f"  {search['choice']['sentence']}", markup=False)
+    if sentence := search.get("validation_overlap"):
+        stderr.print(f"  warning: of the validation images, {sentence}", style="bold yellow", markup=False)
     for failed in search["failed"]:
         stderr.print(f"  trial {failed['trial']} failed: {failed['error']}", style="yellow", markup=False)
     if record["command"] == "tune":
-        stderr.print(f"  report: {record['path']}/report.html", markup=False)
+        show_end(record)
+
+
+def show_end(record: dict[str, Any]) -> None:
+    """Where the report lies, and how long the command took."""
+    stderr.print(f"  report: {record['path']}/report.html", markup=False)
+    stderr.print(f"  {seconds_so_far():.1f} s", markup=False)

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from digitlab.cli import run_options as options
+from digitlab.cli.clock import seconds_so_far
 from digitlab.cli.console import interval, percent, print_json, stderr
 from digitlab.cli.dataset import load_with_progress
 from digitlab.cli.paths import recordable
@@ -119,7 +120,7 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
                 bar.end()
 
         try:
-            return train_and_report(
+            summary = train_and_report(
                 dataset,
                 config,
                 path,
@@ -133,6 +134,7 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
                 markup=False,
             )
             raise
+    return {**summary, "duration_s": seconds_so_far()}
 
 
 _STAGES = {
@@ -153,6 +155,7 @@ def show_summary(summary: dict[str, Any]) -> None:
                 f" (95 % interval {interval(scores['accuracy_interval'])}), loss {scores['loss']:.4f},"
                 f" {scores['n']:,} images"
             )
+            show_overlap(name, scores)
     stderr.print(
         f"  {summary['epochs']} epochs, the weights of epoch {summary['best_epoch']} kept,"
         f" {summary['duration_s']:.1f} s"
@@ -160,6 +163,14 @@ def show_summary(summary: dict[str, Any]) -> None:
     if note := summary["dataset"]["note"]:
         stderr.print(f"  note: {note}", style="yellow", markup=False)
     stderr.print(f"  report: {summary['report']}", markup=False)
+
+
+def show_overlap(name: str, scores: dict[str, Any]) -> None:
+    """Say which of the images behind a score were in the training, if any were."""
+    from digitlab.evaluation.overlap import overlap_sentence
+
+    if sentence := overlap_sentence(scores.get("trained_on"), scores["n"]):
+        stderr.print(f"  warning: of the {name} images, {sentence}", style="bold yellow", markup=False)
 
 
 def _parse_widths(text: str) -> tuple[int, ...]:

@@ -61,6 +61,7 @@ def tune(
     if as_json:
         search_record = record["search"]
         more = {key: search_record[key] for key in ("trials", "epochs", "best", "finalists", "choice", "failed")}
+        more["validation_overlap"] = search_record.get("validation_overlap", "")
         print_json({**study_run.json_head(record), **more})
         return
     study_run.show_search(record)

@@ -33,12 +33,15 @@ class KnownSet:
         checksums: File name to SHA-256 (hex) of the decompressed content, since mirrors compress differently.
         mirrors: Addresses of folders that hold the files with ``.gz`` appended, in the order to try.
         class_names: In the order of the labels.
+        fingerprint: `Dataset.fingerprint` of the whole set: the same images, labels and class names in the same order,
+            whatever the files that they were read from. Defaults to none.
     """
 
     name: str
     checksums: dict[str, str]
     mirrors: tuple[str, ...]
     class_names: tuple[str, ...]
+    fingerprint: str = ""
 
 
 MNIST = KnownSet(
@@ -54,6 +57,7 @@ MNIST = KnownSet(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ),
     DIGIT_NAMES,
+    "a304dcff02da0bc174c9e651d9e692bad3944e81d91649cfaf7824dacbcd46ff",
 )
 FASHION_MNIST = KnownSet(
     "fashion-mnist",
@@ -79,6 +83,7 @@ FASHION_MNIST = KnownSet(
         "Bag",
         "Ankle boot",
     ),
+    "450c01c0c8d56732a72d8993bbe86621bd4ffed65138513fe7378f002e283c86",
 )
 KNOWN_SETS = {known.name: known for known in (MNIST, FASHION_MNIST)}
 

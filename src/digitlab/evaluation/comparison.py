@@ -17,6 +17,7 @@ from digitlab.evaluation.evaluation import (
     predict_probabilities,
 )
 from digitlab.evaluation.intervals import Interval
+from digitlab.evaluation.overlap import count_trained_on
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Comparison:
         p_value: McNemar's exact test (two-sided binomial) that both are equally often right.
         loss_difference: Mean log-loss of a less that of b; below 0, a is better.
         loss_interval: 95 % interval of it, from the paired differences' standard error.
+        trained_on_a: How many of the images were in the training of a or of its teacher; `None` where that is not
+            known. A network is at an advantage on images that it was trained on.
+        trained_on_b: The same of b.
     """
 
     n: int
@@ -47,6 +51,8 @@ class Comparison:
     p_value: float
     loss_difference: float
     loss_interval: Interval
+    trained_on_a: int | None = None
+    trained_on_b: int | None = None
 
 
 def compare(a: SupportsPredictProba, b: SupportsPredictProba, split: Split) -> Comparison:
@@ -54,13 +60,24 @@ def compare(a: SupportsPredictProba, b: SupportsPredictProba, split: Split) -> C
 
     Raises:
         ModelError: One of them gives something else than `n` rows of `k` probabilities.
+        RunError: The file of fingerprints beside a network is damaged.
     """
     probabilities = [predict_probabilities(classifier, split) for classifier in (a, b)]
-    return compare_probabilities(split.labels, *probabilities)
+    trained_on = [count_trained_on(classifier, split) for classifier in (a, b)]
+    return compare_probabilities(split.labels, *probabilities, trained_on=(trained_on[0], trained_on[1]))
 
 
-def compare_probabilities(y_true: Labels, a: Probabilities, b: Probabilities) -> Comparison:
-    """Compare two sets of probabilities [n, k] for the same labels [n]; see `compare`."""
+def compare_probabilities(
+    y_true: Labels,
+    a: Probabilities,
+    b: Probabilities,
+    *,
+    trained_on: tuple[int | None, int | None] = (None, None),
+) -> Comparison:
+    """Compare two sets of probabilities [n, k] for the same labels [n]; see `compare`.
+
+    `trained_on` has how many of the images were in the training of a and of b.
+    """
     from scipy.stats import binomtest
 
     for probabilities in (a, b):
@@ -82,6 +99,8 @@ def compare_probabilities(y_true: Labels, a: Probabilities, b: Probabilities) ->
         p_value=float(binomtest(only_a, discordant).pvalue) if discordant else 1.0,
         loss_difference=float(difference.mean()),
         loss_interval=_around(float(difference.mean()), error),
+        trained_on_a=trained_on[0],
+        trained_on_b=trained_on[1],
     )
 
 

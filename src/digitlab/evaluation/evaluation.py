@@ -21,9 +21,11 @@ from digitlab.evaluation.calibration import (
     risk_coverage_curve,
 )
 from digitlab.evaluation.intervals import Interval, wilson_interval
-from digitlab.runs.checks import Check, fields, interval, list_of, number, share, text, whole
+from digitlab.evaluation.overlap import count_trained_on, overlap_sentence
+from digitlab.runs.checks import Check, fields, interval, list_of, number, optional, share, text, whole
 
 Probabilities = npt.NDArray[np.floating]
+Counts = npt.NDArray[np.integer]
 
 MOST_CONFUSED = 10
 MISTAKES = 200
@@ -101,7 +103,9 @@ def check_evaluation(values: object) -> dict[str, Any]:
         "per_class": list_of(lambda entry: entry, least=k, most=k),
         "mistakes": list_of(mistake, most=10 * MISTAKES),
     }
-    return fields(sized)(checked)
+    # Files of earlier versions do not say what the network was trained on.
+    trained_on = optional(whole(0, checked["n"]))
+    return fields(sized, {"trained_on": trained_on})(checked)
 
 
 class SupportsPredictProba(Protocol):
@@ -163,6 +167,8 @@ class Evaluation:
         risk_coverage: Error rate among the most confident share.
         mistakes: Wrong answers, the most confident first, at most 200.
         class_names: In the order of the labels.
+        trained_on: How many of the images were in the network's training or in its teacher's, as exact copies; `None`
+            where that is not known. Above 0, the scores say less about new images, or nothing; see `overlap`.
     """
 
     n: int
@@ -178,6 +184,12 @@ class Evaluation:
     risk_coverage: tuple[RiskPoint, ...]
     mistakes: tuple[Mistake, ...]
     class_names: tuple[str, ...]
+    trained_on: int | None = None
+
+    @property
+    def overlap(self) -> str:
+        """What a reader of these scores must know if images were in the training; empty if none was."""
+        return overlap_sentence(self.trained_on, self.n)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them back."""
@@ -190,7 +202,7 @@ class Evaluation:
         Raises:
             CheckError: It is something else. The error names the key, what was expected and what was received.
         """
-        known = check_evaluation(values)
+        known = {"trained_on": None, **check_evaluation(values)}
         chosen = {field.name: _tuples(known[field.name]) for field in dataclasses.fields(cls)}
         for name, kind in _PARTS.items():
             names = [field.name for field in dataclasses.fields(kind)]
@@ -212,13 +224,20 @@ def evaluate(classifier: SupportsPredictProba, split: Split) -> Evaluation:
     """Score a classifier on a split.
 
     Args:
-        classifier: Anything with ``predict_proba(images) -> [n, k]``.
+        classifier: Anything with ``predict_proba(images) -> [n, k]``. If it has ``training_fingerprints`` too, as
+            what `load_classifier` opens has, the result says how many of the images it was trained on.
         split: Its number of classes must be the classifier's.
 
     Raises:
         ModelError: The classifier gives something else than `n` rows of `k` probabilities.
+        RunError: The file of fingerprints beside the network is damaged.
     """
-    return evaluate_probabilities(split.labels, predict_probabilities(classifier, split), class_names=split.class_names)
+    return evaluate_probabilities(
+        split.labels,
+        predict_probabilities(classifier, split),
+        class_names=split.class_names,
+        trained_on=count_trained_on(classifier, split),
+    )
 
 
 def predict_probabilities(classifier: SupportsPredictProba, split: Split) -> Probabilities:
@@ -235,15 +254,17 @@ def predict_probabilities(classifier: SupportsPredictProba, split: Split) -> Pro
 
 
 def evaluate_probabilities(
-    y_true: Labels, probabilities: Probabilities, *, class_names: Sequence[str] = DIGIT_NAMES
+    y_true: Labels,
+    probabilities: Probabilities,
+    *,
+    class_names: Sequence[str] = DIGIT_NAMES,
+    trained_on: int | None = None,
 ) -> Evaluation:
-    """Score probabilities [n, k] against labels [n]; see `evaluate`."""
-    from sklearn.metrics import confusion_matrix
-
+    """Score probabilities [n, k] against labels [n]; see `evaluate`. `trained_on` is passed on as it is."""
     names = tuple(class_names)
     check_probabilities(probabilities, len(y_true), len(names))
     y_pred = probabilities.argmax(axis=1)
-    matrix = confusion_matrix(y_true, y_pred, labels=range(len(names)))
+    matrix = _confusion_matrix(y_true, y_pred, len(names))
     right = int(np.trace(matrix))
     n = len(y_true)
     return Evaluation(
@@ -254,12 +275,13 @@ def evaluate_probabilities(
         brier_score=_brier_score(y_true, probabilities),
         expected_calibration_error=expected_calibration_error(y_true, probabilities),
         confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
-        per_class=_per_class(y_true, y_pred, matrix, names),
+        per_class=_per_class(matrix, names),
         most_confused=_most_confused(matrix, names),
         reliability=tuple(reliability_bins(y_true, probabilities)),
         risk_coverage=tuple(risk_coverage_curve(y_true, probabilities)),
         mistakes=_mistakes(y_true, y_pred, probabilities),
         class_names=names,
+        trained_on=trained_on,
     )
 
 
@@ -289,14 +311,17 @@ def _brier_score(y_true: Labels, probabilities: Probabilities) -> float:
     return float((distance**2).sum(axis=1).mean())
 
 
-def _per_class(
-    y_true: Labels, y_pred: npt.NDArray[np.integer], matrix: npt.NDArray[np.integer], names: tuple[str, ...]
-) -> tuple[ClassScores, ...]:
-    from sklearn.metrics import precision_recall_fscore_support
+def _confusion_matrix(y_true: Labels, y_pred: Counts, k: int) -> Counts:
+    """Counts [k, k], a row per true class and a column per predicted one."""
+    # Not scikit-learn's: it takes a second to import, and whoever only scores need not have it.
+    return np.bincount(k * y_true.astype(np.int64) + y_pred, minlength=k * k).reshape(k, k)
 
-    precision, recall, f1, support = precision_recall_fscore_support(
-        y_true, y_pred, labels=range(len(names)), zero_division=0.0
-    )
+
+def _per_class(matrix: Counts, names: tuple[str, ...]) -> tuple[ClassScores, ...]:
+    right, support, called = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    # A class that nothing is called, or that does not occur, has a precision or recall of 0.
+    precision, recall = right / np.maximum(called, 1), right / np.maximum(support, 1)
+    f1 = 2 * right / np.maximum(called + support, 1)
     return tuple(
         ClassScores(
             name=name,
@@ -305,13 +330,13 @@ def _per_class(
             f1=float(f1[i]),
             support=int(support[i]),
             # Of a class that does not occur, nothing is known.
-            recall_interval=wilson_interval(int(matrix[i, i]), int(support[i])) if support[i] else (0.0, 1.0),
+            recall_interval=wilson_interval(int(right[i]), int(support[i])) if support[i] else (0.0, 1.0),
         )
         for i, name in enumerate(names)
     )
 
 
-def _most_confused(matrix: npt.NDArray[np.integer], names: tuple[str, ...]) -> tuple[Confusion, ...]:
+def _most_confused(matrix: Counts, names: tuple[str, ...]) -> tuple[Confusion, ...]:
     off_diagonal = matrix.copy()
     np.fill_diagonal(off_diagonal, 0)
     order = np.argsort(-off_diagonal, axis=None, kind="stable")[:MOST_CONFUSED]

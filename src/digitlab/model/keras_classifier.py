@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from digitlab.data.fingerprints import Fingerprints, read_beside
 from digitlab.data.split import Images, check_images
 from digitlab.errors import ModelError
 from digitlab.model.backend import keras
@@ -21,12 +23,13 @@ class KerasClassifier:
 
     Args:
         model: Takes [n, 28, 28] pixels from 0 to 255 and gives [n, k] probabilities.
+        file: The file that it was read from. Defaults to None.
 
     Raises:
         ModelError: The network takes or gives something else.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, file: Path | None = None) -> None:
         takes, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         if takes != (None, *IMAGE_SHAPE) or not isinstance(gives, tuple) or len(gives) != 2:
             raise ModelError(
@@ -34,6 +37,16 @@ class KerasClassifier:
                 hint="save the whole network, its input being keras.Input((28, 28)) of pixels from 0 to 255",
             )
         self.model = model
+        self.file = file
+
+    @cached_property
+    def training_fingerprints(self) -> Fingerprints | None:
+        """Of the images that a run's network and its teacher were trained on, uint64 [m]; `None` if not known.
+
+        Raises:
+            RunError: The file that holds them is damaged.
+        """
+        return None if self.file is None else read_beside(self.file)
 
     @property
     def num_classes(self) -> int:
@@ -47,7 +60,13 @@ class KerasClassifier:
             DataError: The images are not uint8 [n, 28, 28].
         """
         check_images(images, "images")
-        return np.asarray(self.model.predict(images, batch_size=CHUNK, verbose=0), dtype=np.float32)
+        probabilities = np.empty((len(images), self.num_classes), dtype=np.float32)
+        # Not `model.predict`, which compiles a function for every network and every size of batch: TensorFlow warns of
+        # that when several networks are scored, and compiling takes longer than it saves.
+        for start in range(0, len(images), CHUNK):
+            answer = self.model(images[start : start + CHUNK], training=False)
+            probabilities[start : start + CHUNK] = keras.ops.convert_to_numpy(answer)
+        return probabilities
 
 
 def load_keras_classifier(path: Path) -> KerasClassifier:
@@ -70,7 +89,7 @@ def load_keras_classifier(path: Path) -> KerasClassifier:
             f"{path}: expected a Keras model file, got: {_first_line(error)}",
             hint="save it again with model.save('NAME.keras'); custom layers are not supported",
         ) from error
-    return KerasClassifier(model)
+    return KerasClassifier(model, path)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The document's figures beside a run's own."""
+"""The document's figures beside a run's own, where both were measured on the same data."""
 
 from __future__ import annotations
 

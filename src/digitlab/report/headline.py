@@ -23,12 +23,14 @@ class Headline:
         caption: What it is.
         facts: What belongs beside it, by name.
         note: How it is to be read; may be empty.
+        warnings: What forbids to read it as a score of new images, a sentence for each split that is concerned.
     """
 
     number: str
     caption: str
     facts: tuple[Fact, ...]
     note: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def headline(contents: Contents) -> Headline | None:
@@ -77,28 +79,37 @@ def _of_evaluation(split: str, evaluation: Evaluation, contents: Contents) -> He
     members = record["config"].get("members", 1)
     low, high = evaluation.accuracy_interval
     facts = [
-        ("95 % interval", f"{percent(low)} – {percent(high)}"),
+        # An interval is one of what is to be expected on new images.
+        ("95 % interval", "–" if evaluation.overlap else f"{percent(low)} – {percent(high)}"),
         ("loss", f"{evaluation.loss:.4f}"),
         ("calibration error", percent(evaluation.expected_calibration_error)),
         ("epochs", f"{members} × {len(contents.history)}" if members > 1 else str(len(contents.history))),
         ("weights", f"{record['parameters']:,}" if "parameters" in record else "–"),
-        ("seconds, training and scoring", f"{_seconds(contents):.1f}")
-        if verb(contents) == "train"
-        else ("time, all stages", duration(_seconds(contents))),
+        ("time, all stages", duration(_seconds(contents))),
     ]
     if seeds and split == "test":
         mean = spread([100 * accuracy for accuracy in seeds.test_accuracies], 2, " %")
         facts.insert(1, (f"mean of {counted(len(seeds.seeds), 'seed')}", mean))
     wrong = round(evaluation.n * (1 - evaluation.accuracy))
+    caption = f"right on {evaluation.n:,} {split} images ({wrong} wrong)"
+    if evaluation.overlap:
+        caption += f", of which {evaluation.trained_on:,} were in its training"
     return Headline(
         percent(evaluation.accuracy),
-        f"right on {evaluation.n:,} {split} images ({wrong} wrong)",
+        caption,
         tuple(facts),
         "The test images were opened once, after the last choice. Of intervals made like this one, 19 in 20 hold"
         " the accuracy that the network has on all images of this kind."
-        if split == "test"
+        if split == "test" and not evaluation.overlap
         else "",
+        _warnings(contents),
     )
+
+
+def _warnings(contents: Contents) -> tuple[str, ...]:
+    """A sentence for each split of which images were in the training."""
+    scored = contents.evaluations.items()
+    return tuple(f"Of the {split} images: {found.overlap}." for split, found in scored if found.overlap)
 
 
 def _of_search(search: Search, contents: Contents) -> Headline:
@@ -114,7 +125,11 @@ def _of_search(search: Search, contents: Contents) -> Headline:
         ("time, all stages", duration(_seconds(contents))),
     )
     note = "Every score is of held-out training images; no test split was opened."
-    return Headline(percent(winner.mean_accuracy), f"validation accuracy of the best network{mean}", facts, note)
+    overlap = contents.record["search"].get("validation_overlap")
+    warnings = (f"Of the validation images: {overlap}.",) if isinstance(overlap, str) and overlap else ()
+    return Headline(
+        percent(winner.mean_accuracy), f"validation accuracy of the best network{mean}", facts, note, warnings
+    )
 
 
 def _of_scan(scan: Scan, contents: Contents) -> Headline:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from digitlab.data.split import IMAGE_SIDE
+from digitlab.evaluation.document import why_not_compared
 from digitlab.report.contents import Contents
 from digitlab.report.curves import chosen_epoch, read_curves
 from digitlab.report.document import beside_document, read_beside
@@ -111,8 +112,11 @@ def _trials(contents: Contents) -> dict[str, Any]:
 def _document(contents: Contents) -> dict[str, Any]:
     document, search = contents.document, contents.search
     if document is None or search is None:
-        return {"beside": [], "beside_read": "", "seed_count": 0}
+        return {"beside": [], "beside_read": "", "seed_count": 0, "not_compared": ""}
+    if reason := why_not_compared(contents.record["dataset"]):
+        return {"beside": [], "beside_read": "", "seed_count": 0, "not_compared": reason}
     return {
+        "not_compared": "",
         "beside": beside_document(document, search, contents.evaluations, contents.seeds),
         "beside_read": read_beside(document, contents.evaluations, contents.seeds),
         "seed_count": len(search.winner.seeds),

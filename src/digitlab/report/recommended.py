@@ -51,7 +51,7 @@ def read_recommended(record: Mapping[str, Any]) -> Recommended | None:
     if values is None:
         return None
     test, comparison = values["test"], values["comparison"]
-    known = {field.name: comparison[field.name] for field in dataclasses.fields(Comparison)}
+    known = {field.name: comparison[field.name] for field in dataclasses.fields(Comparison) if field.name in comparison}
     intervals = {name: tuple(comparison[name]) for name in ("accuracy_interval", "loss_interval")}
     low, high = test["accuracy_interval"]
     return Recommended(

@@ -64,6 +64,7 @@ MEMBER = Layout((re.escape(HISTORY), r"model\.keras"), {"checkpoints": CHECKPOIN
 _FILES = (
     re.escape(RECORD), re.escape(HISTORY), r"model\.(keras|onnx|html)", r"evaluation\.json", r"predictions\.npz",
     r"report\.html", r"distorted\.npz", r"scan\.csv", r"trials\.csv",
+    r"training_fingerprints\.npy",
 )  # fmt: skip
 _FOLDERS = {
     "checkpoints": CHECKPOINTS,

@@ -92,7 +92,22 @@ _dataset = fields(
 )
 _stage = fields({"status": one_of("running", "finished")}, {"duration_s": seconds})
 _machine = fields({}, {"threads": whole(1, 4096), "device": _name})
-_scores = fields({"accuracy": share, "loss": _loss, "n": whole(1), "accuracy_interval": interval(0, 1)})
+_score_fields = fields(
+    {"accuracy": share, "loss": _loss, "n": whole(1), "accuracy_interval": interval(0, 1)},
+    {"trained_on": optional(whole())},
+)
+
+
+def _scores(value: object) -> dict[str, Any]:
+    return _among(_score_fields(value), "trained_on")
+
+
+def _among(checked: dict[str, Any], *counts: str) -> dict[str, Any]:
+    """Check that counts of images are not above the number of images, `n`."""
+    for name in counts:
+        within(name, optional(whole(0, checked["n"])), checked.get(name))
+    return checked
+
 
 # A row of a history, with scores of the held-out images.
 check_row = fields(
@@ -166,6 +181,7 @@ _search_fields = fields(
     },
     {
         "failed": list_of(fields({"trial": _name, "error": text(10**6)})),
+        "validation_overlap": text(),
         "best": fields({"hidden_units": _hidden_units, "learning_rate": positive, "validation_accuracy": share}),
     },
 )
@@ -210,7 +226,7 @@ _document = fields(
         "learning_rate": positive,
     }
 )
-_comparison = fields(
+_comparison_fields = fields(
     {
         "n": whole(1),
         "both_right": whole(),
@@ -222,11 +238,24 @@ _comparison = fields(
         "p_value": share,
         "loss_difference": finite,
         "loss_interval": interval(-1e9, 1e9),
-    }
+    },
+    {"trained_on_a": optional(whole()), "trained_on_b": optional(whole())},
 )
+
+
+def _comparison(value: object) -> dict[str, Any]:
+    return _among(_comparison_fields(value), "trained_on_a", "trained_on_b")
+
+
 _recommended = fields(
     {"report": relative_path, "epochs": _epochs, "test": _scores, "comparison": _comparison},
-    {"run": relative_path, "best_epoch": _epochs, "parameters": whole(), "duration_s": seconds},
+    {
+        "run": relative_path,
+        "best_epoch": _epochs,
+        "parameters": whole(),
+        "duration_s": seconds,
+        "stages_duration_s": seconds,
+    },
 )
 _study: Check[dict[str, Any]] = mapping_of(_alone, most=20)
 
@@ -246,7 +275,7 @@ check_fields = fields(
     {
         "command": _name,
         "backend": _name,
-        "teacher": optional(fields({"file": text(), "sha256": _name})),
+        "teacher": optional(fields({"file": text(), "sha256": _name}, {"training_images_known": flag})),
         "validation": optional(_scores),
         "test": optional(_scores),
         "test_opened": optional(_name),
@@ -259,6 +288,7 @@ check_fields = fields(
         "search": optional(_search),
         "seeds": optional(_seeds),
         "document": optional(_document),
+        "document_note": text(),
         "recommended": optional(_recommended),
     },
 )

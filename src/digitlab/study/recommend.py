@@ -38,13 +38,19 @@ def recommend(folder: RunFolder, dataset: Dataset, recipe: TrainConfig, progress
     own = RunFolder(folder / FOLDER)
     if not (own.exists() and own.read_record()["status"] == "finished"):
         train_and_report(dataset, config, own.path, progress=progress)
-    comparison = compare_probabilities(*_test_predictions(dataset.test, own, folder))
+    trained_on = _tested_on_training(own), _tested_on_training(folder)
+    comparison = compare_probabilities(*_test_predictions(dataset.test, own, folder), trained_on=trained_on)
     return {
         **summarise(own),
         "run": FOLDER,
         "report": f"{FOLDER}/report.html",
         "comparison": dataclasses.asdict(comparison),
     }
+
+
+def _tested_on_training(folder: RunFolder) -> int | None:
+    """How many of the test images a run's network was trained on; `None` where that is not known."""
+    return (folder.read_record()["test"] or {}).get("trained_on")
 
 
 def _test_predictions(test: Split, a: RunFolder, b: RunFolder) -> tuple[Any, Any, Any]:

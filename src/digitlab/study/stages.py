@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.data import Split
-from digitlab.evaluation import Evaluation, evaluate_probabilities, predict_probabilities
+from digitlab.evaluation import Evaluation, count_trained_on, evaluate_probabilities, predict_probabilities
 from digitlab.runs import RunFolder, atomic_path, write_text
 
 GALLERY = 48
@@ -39,7 +39,12 @@ def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> Non
         if split is None:
             continue
         probabilities = predict_probabilities(classifier, split)
-        evaluation = evaluate_probabilities(split.labels, probabilities, class_names=split.class_names)
+        evaluation = evaluate_probabilities(
+            split.labels,
+            probabilities,
+            class_names=split.class_names,
+            trained_on=count_trained_on(classifier, split),
+        )
         evaluations[name] = evaluation
         worst = np.array([m.index for m in evaluation.mistakes[:GALLERY]], dtype=np.int64)
         arrays[f"{name}_labels"] = split.labels
@@ -75,20 +80,30 @@ def report_in(folder: RunFolder) -> Path:
 
 
 def summarise(folder: RunFolder) -> dict[str, Any]:
-    """What ``digitlab train --json`` prints, from run.json alone."""
+    """What ``digitlab train --json`` prints, from run.json alone.
+
+    ``duration_s`` and ``stages_duration_s`` are both the seconds of all stages, those of earlier commands included. The
+    command line puts its own duration in place of the first.
+    """
     record = folder.read_record()
-    stages = record["stages"].values()
+    duration_s = stages_duration(record)
     return {
         "run": str(folder.path),
         "dataset": {key: record["dataset"][key] for key in ("name", "fingerprint", "note")},
         "epochs": record["epochs"],
         "best_epoch": record["best_epoch"],
-        "duration_s": round(sum(stage.get("duration_s", 0.0) for stage in stages), 3),
+        "duration_s": duration_s,
+        "stages_duration_s": duration_s,
         "parameters": record["parameters"],
         "validation": record["validation"],
         "test": record["test"],
         "report": str(folder / "report.html"),
     }
+
+
+def stages_duration(record: dict[str, Any]) -> float:
+    """Seconds of all stages of a run, over all the commands that it took."""
+    return round(sum(float(stage.get("duration_s", 0.0)) for stage in record["stages"].values()), 3)
 
 
 def finish_stage(folder: RunFolder, stage: str, started: float, **changes: Any) -> None:
@@ -105,4 +120,5 @@ def scores_of(evaluation: Evaluation) -> dict[str, Any]:
         "loss": evaluation.loss,
         "n": evaluation.n,
         "accuracy_interval": list(evaluation.accuracy_interval),
+        "trained_on": evaluation.trained_on,
     }

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 from digitlab.config import TrainConfig
 from digitlab.data import Dataset
 from digitlab.errors import RunError
+from digitlab.evaluation.document import why_not_compared
+from digitlab.evaluation.overlap import overlap_sentence
 from digitlab.runs import (
     RunFolder,
     available_cores,
@@ -107,6 +109,11 @@ class Study:
     space: SearchSpace
     scan: ScanSettings
     recipe: TrainConfig | None = None
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of its stages, in their order."""
+        return tuple(stage for stage in STAGES[self.command] if stage != "recommend" or self.recipe is not None)
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for an unfinished run to be gone on with."""
@@ -191,7 +198,7 @@ def run_study(
         context = _Context(folder, dataset, study, lanes, address, listener or Listener())
         try:
             with context.stack:
-                for stage in STAGES[study.command]:
+                for stage in study.stages:
                     if not stage_finished(folder, stage):
                         context.listener.stage(stage)
                         _DO[stage](context)
@@ -235,7 +242,7 @@ def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
             about=describe_data(dataset),
             stages={},
             study=study.identity(),
-            document=DOCUMENT if study.command == "study" else None,
+            **_document(study, dataset),
         )
         return
     record = folder.read_record()
@@ -248,6 +255,14 @@ def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
     refuse_differences(folder, asked)
     refuse_other_data(folder, dataset)
     folder.update_record(status="running")
+
+
+def _document(study: Study, dataset: Dataset) -> dict[str, Any]:
+    """The document's figures, and why this study is not to be compared with them."""
+    if study.command != "study":
+        return {"document": None}
+    counts = {"train": len(dataset.train), "validation": 0}
+    return {"document": DOCUMENT, "document_note": why_not_compared({**describe_data(dataset), **counts})}
 
 
 def _scan(context: _Context) -> None:
@@ -268,6 +283,7 @@ def _scan(context: _Context) -> None:
 
 def _tune(context: _Context) -> None:
     from digitlab.study.search import search_by_engine
+    from digitlab.training.trained_images import copies_held_out
 
     started = time.perf_counter()
     local = context.study.search.engine == "local"
@@ -281,8 +297,10 @@ def _tune(context: _Context) -> None:
         pool=context.pool if local else None,
         progress=context.listener.search,
     )
+    copies, held_out = copies_held_out(context.dataset.train, context.base)
     search = {
         **result.to_dict(),
+        "validation_overlap": overlap_sentence(copies, held_out),
         "space": context.study.space.to_dict(),
         "engine": context.study.search.engine,
         "lanes": context.pool.count if local else None,
@@ -292,10 +310,15 @@ def _tune(context: _Context) -> None:
 
 
 def _train(context: _Context) -> None:
+    from digitlab.training.held_out import hold_out
+    from digitlab.training.network import why_ended
+    from digitlab.training.trained_images import write_trained_images
     from digitlab.tuning.winner import read_winner
 
     started = time.perf_counter()
     winner = read_winner(context.folder, context.base)
+    fitted, _ = hold_out(context.dataset.train, context.base)  # all networks of a search train on the same images
+    write_trained_images(context.folder, fitted, context.base)
     history = winner.history(winner.seeds[0])
     winner.save(winner.seeds[0], context.dataset.train.num_classes, context.folder / "model.keras")
     context.folder.write_history(history)
@@ -307,7 +330,7 @@ def _train(context: _Context) -> None:
         config=winner.config(winner.seeds[0]).to_dict(),
         epochs=len(history),
         best_epoch=int(best["epoch"]),
-        stopped=f"val_loss had not fallen for {context.base.patience} epochs",
+        stopped=why_ended(winner.base, len(history)),
         parameters=winner.parameters(context.dataset.train.num_classes),
     )
 
@@ -339,8 +362,9 @@ def _recommend(context: _Context) -> None:
 
     started = time.perf_counter()
     recipe = context.study.recipe
+    assert recipe is not None  # otherwise this is no stage of the study
     context.end_pool()
-    found = recommend(context.folder, context.dataset, recipe, context.listener.epoch) if recipe else None
+    found = recommend(context.folder, context.dataset, recipe, context.listener.epoch)
     finish_stage(context.folder, "recommend", started, recommended=found)
 
 

@@ -82,7 +82,9 @@ def train_network(
             callbacks=acting,
         )
     kept = best.best_epoch if config.stops_early and best.best_epoch else len(history)
-    return Run(model, config, history, kept, _why(config, len(history)), validation, folder.path if folder else None)
+    return Run(
+        model, config, history, kept, why_ended(config, len(history)), validation, folder.path if folder else None
+    )
 
 
 def _stopping(config: TrainConfig) -> list[Any]:
@@ -103,7 +105,8 @@ def _tensorboard(folder: RunFolder | None) -> list[Any]:
     return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
 
 
-def _why(config: TrainConfig, epochs: int) -> str:
+def why_ended(config: TrainConfig, epochs: int) -> str:
+    """Why a training ended after so many epochs, as the end of a sentence."""
     if config.stops_early and epochs < config.epochs:
         return f"val_loss had not fallen for {config.patience} epochs"
     return f"all {epochs} epochs were trained" if epochs == config.epochs else "a callback ended training"

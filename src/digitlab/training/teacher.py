@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from digitlab.config import TrainConfig
+from digitlab.data.fingerprints import read_beside
 from digitlab.errors import ModelError
 from digitlab.model.backend import keras
 from digitlab.model.keras_classifier import load_keras_classifier
@@ -56,8 +57,12 @@ def load_teacher(config: TrainConfig, num_classes: int) -> Teacher | None:
     return Teacher(classifier.model, config.distillation)
 
 
-def describe_teacher(config: TrainConfig) -> dict[str, str] | None:
-    """What run.json says of the teacher, its file's SHA-256 among it; `None` without one.
+def describe_teacher(config: TrainConfig) -> dict[str, Any] | None:
+    """What run.json says of the teacher; `None` without one.
+
+    Returns:
+        Its ``file``, the ``sha256`` of that, and ``training_images_known``: whether the images that it was trained on
+        are known.
 
     Raises:
         ModelError: There is no such network.
@@ -66,4 +71,5 @@ def describe_teacher(config: TrainConfig) -> dict[str, str] | None:
         return None
     file, _ = find_model(Path(config.teacher))
     with file.open("rb") as content:
-        return {"file": str(file), "sha256": hashlib.file_digest(content, "sha256").hexdigest()}
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return {"file": str(file), "sha256": digest, "training_images_known": read_beside(file) is not None}

@@ -30,6 +30,7 @@ from digitlab.training.network import STATE, train_network
 from digitlab.training.record import begin_record
 from digitlab.training.run import Run
 from digitlab.training.teacher import describe_teacher, load_teacher
+from digitlab.training.trained_images import write_trained_images
 
 
 def train(
@@ -60,7 +61,7 @@ def train(
     """
     config = config or TrainConfig()
     if out is None:
-        return _fit(split, config, None, available_cores(), callbacks, progress)
+        return _fit(hold_out(split, config), config, None, available_cores(), callbacks, progress)
     folder = RunFolder(Path(out))
     with folder.lock():
         return train_in(folder, split, config, callbacks=callbacks, progress=progress, last_stage=True)
@@ -90,7 +91,9 @@ def train_in(
     record = _open_record(folder, split, config, about or {})
     earlier = seconds_so_far(folder)
     started = time.perf_counter()
-    run = _fit(split, config, folder, _threads(folder, record), callbacks, progress)
+    parts = hold_out(split, config)
+    run = _fit(parts, config, folder, _threads(folder, record), callbacks, progress)
+    write_trained_images(folder, parts[0], config)
     save_model(run.model, folder / "model.keras")
     if config.distortions:
         write_examples(folder, split, config)
@@ -108,7 +111,7 @@ def train_in(
 
 
 def _fit(
-    split: Split,
+    parts: tuple[Split, Split | None],
     config: TrainConfig,
     folder: RunFolder | None,
     threads: int,
@@ -118,7 +121,6 @@ def _fit(
     _fix_threads(threads, folder)
     if folder is not None:
         _warn_of_forgetful(callbacks)
-    parts = hold_out(split, config)
     fit = train_network if config.members == 1 else train_committee
     return fit(parts, config, folder, callbacks=callbacks, progress=progress)
 
@@ -178,7 +180,7 @@ def _threads(folder: RunFolder, record: dict[str, Any]) -> int:
         return int(record["machine"]["threads"])
 
 
-def _sha256(teacher: dict[str, str] | None) -> str | None:
+def _sha256(teacher: dict[str, Any] | None) -> str | None:
     return teacher["sha256"] if teacher else None
 
 

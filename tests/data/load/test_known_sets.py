@@ -9,7 +9,7 @@ import pytest
 from sets import write_idx_folder
 
 from digitlab.data import load_dataset
-from digitlab.data.known import FASHION_MNIST, KNOWN_SETS, recognise
+from digitlab.data.known import FASHION_MNIST, KNOWN_SETS, MNIST, recognise
 from digitlab.errors import DownloadError
 
 
@@ -21,6 +21,12 @@ def test_the_sample_is_400_and_100_of_every_digit_and_always_the_same():
     assert first.fingerprint == second.fingerprint
     assert first.train.fingerprint != first.test.fingerprint
     assert "not full MNIST" in first.note
+
+
+@pytest.mark.real_data
+def test_mnists_fingerprint_is_that_of_its_content(real_mnist, real_fashion_mnist):
+    assert load_dataset(real_mnist).fingerprint == MNIST.fingerprint
+    assert load_dataset(real_fashion_mnist).fingerprint == FASHION_MNIST.fingerprint
 
 
 def test_the_samples_pictures_are_bright_ink_on_dark():
