@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digitlab.errors import RunError
-from digitlab.runs import write_text
+from digitlab.runs import machine_failure, write_text
 from digitlab.training.job import Row
+from digitlab.tuning.remedy import how_to_train_again
 from digitlab.tuning.schedule import TrialKey
 
 
@@ -61,9 +62,9 @@ class TrialFiles:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(
+            raise machine_failure(error, f"cannot read {path}") or RunError(
                 f"{path}: expected a trial of this search, got: {type(error).__name__} {error}",
-                hint="the file is damaged; search again with --overwrite",
+                hint=how_to_train_again(path.parent),
             ) from error
 
     def write(self, key: TrialKey, outcome: Outcome) -> None:

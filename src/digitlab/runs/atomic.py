@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from digitlab.errors import RunError
+from digitlab.errors import DigitlabError, RunError
+from digitlab.runs.machine_failure import machine_failure
 
 TEMPORARY_PREFIX = ".unfinished-"
 
@@ -25,7 +26,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path: Where the finished file shall appear. Its folder is made if it is missing.
 
     Raises:
-        RunError: The disk is full, or the folder cannot be written to.
+        MachineError: The disk is full, or fails.
+        RunError: The folder cannot be written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
+    except DigitlabError:
+        raise
+    except Exception as error:  # HDF5 and others have errors of their own for a full disk
+        if (failure := machine_failure(error, f"cannot write {path}")) is not None:
+            raise failure from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
@@ -85,7 +93,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> RunError:
-    return RunError(
+    return machine_failure(error, f"cannot write {path}") or RunError(
         f"cannot write {path}: {error.strerror or error}",
         hint="free some space or choose another folder with --out; the same command then goes on",
     )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from digitlab.errors import RunError
 from digitlab.model.backend import keras
-from digitlab.runs import atomic_path
+from digitlab.runs import atomic_path, machine_failure
 from digitlab.training import callback_state
 
 
@@ -54,6 +54,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
         Raises:
             RunError: The file is damaged, or was written for another network.
+            MachineError: It cannot be read.
         """
         if not self.path.exists():
             return
@@ -69,7 +70,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             self.epochs_done = record["epochs_done"]
             self.finished = record["finished"]
         except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-            raise RunError(
+            raise machine_failure(error, f"cannot read {self.path}") or RunError(
                 f"{self.path}: expected this run's checkpoint, got: {error}",
                 hint="the file is damaged; train again with --overwrite",
             ) from error

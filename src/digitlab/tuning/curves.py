@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from digitlab.runs import atomic_path
 from digitlab.tuning.result import TrialRecord
 
 
@@ -15,19 +17,27 @@ def write_curves(trials: Sequence[TrialRecord], folder: Path) -> None:
     Args:
         trials: Those with a history; one that failed before its first epoch has none.
         folder: A folder a trial is made in it.
+
+    Raises:
+        RunError: A file cannot be written.
     """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.summary.writer.record_writer import RecordWriter
 
     for trial in trials:
         if not trial.history:
             continue
         shutil.rmtree(folder / trial.trial, ignore_errors=True)
-        writer = EventFileWriter(str(folder / trial.trial))
-        for row in trial.history:
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-                if name in row:
-                    value = Summary.Value(tag=f"epoch_{name}", simple_value=row[name])
-                    writer.add_event(Event(step=int(row["epoch"]), summary=Summary(value=[value])))
-        writer.close()
+        # Not TensorBoard's own `EventFileWriter`: it writes in a thread, which on a full disk ends with a traceback.
+        began = time.time()
+        with atomic_path(folder / trial.trial / f"events.out.tfevents.{began:.0f}.digitlab") as path:
+            with path.open("wb") as file:
+                writer = RecordWriter(file)
+                writer.write(Event(wall_time=began, file_version="brain.Event:2").SerializeToString())
+                for row in trial.history:
+                    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+                        if name in row:
+                            value = Summary.Value(tag=f"epoch_{name}", simple_value=row[name])
+                            event = Event(wall_time=began, step=int(row["epoch"]), summary=Summary(value=[value]))
+                            writer.write(event.SerializeToString())

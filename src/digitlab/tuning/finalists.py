@@ -19,7 +19,7 @@ from digitlab.config import TrainConfig
 from digitlab.errors import RunError
 from digitlab.lanes.lanes import Ended, Progressed
 from digitlab.model.blueprint import Blueprint
-from digitlab.runs import write_text
+from digitlab.runs import machine_failure, write_text
 from digitlab.training.job import Row, TrainJob
 from digitlab.training.schedule import schedule_of
 
@@ -239,6 +239,6 @@ def read_rows(path: Path) -> list[Row]:
             raise ValueError(msg)
         return list(rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
+        raise machine_failure(error, f"cannot read {path}") or RunError(
             f"{path}: expected a finalist's result, got: {error}", hint="the file is damaged; remove it and go on"
         ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digitlab.errors import RunError
-from digitlab.runs import write_text
+from digitlab.runs import machine_failure, write_text
 
 
 def claim_search(folder: Path, identity: dict[str, Any]) -> bool:
@@ -32,7 +32,7 @@ def claim_search(folder: Path, identity: dict[str, Any]) -> bool:
         found = json.loads(path.read_text(encoding="utf-8"))
         other = [name for name in identity if found[name] != identity[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
+        raise machine_failure(error, f"cannot read {path}") or RunError(
             f"{path}: expected a search's record, got: {type(error).__name__} {error}",
             hint="the file is damaged; search again with --overwrite",
         ) from error

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from digitlab.errors import RunError
-from digitlab.runs import RunFolder, write_text
+from digitlab.runs import RunFolder, machine_failure, write_text
 from digitlab.tuning.draw import Values, draw_configurations
 from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
 from digitlab.tuning.plan import Plan, Rung
+from digitlab.tuning.remedy import how_to_train_again
 from digitlab.tuning.schedule import Schedule, TrialKey
 
 
@@ -116,9 +117,9 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
                 trial.score = None if trial.score is None else float(trial.score)
                 found[wanted[trial.trial_id]] = trial
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise RunError(
+                raise machine_failure(error, f"cannot read {path}") or RunError(
                     f"{path}: expected a trial of this search, got: {type(error).__name__} {error}",
-                    hint="the file is damaged; search again with --overwrite",
+                    hint=how_to_train_again(path.parent),
                 ) from error
         for key, trial in sorted(found.items()):
             if trial.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
