@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 import typer
 from typer.exceptions import TyperException
 
+from digitlab.cli.interruption import interruption
 from digitlab.errors import DigitlabError
 
 FAILED = 1
-TYPER_INTERRUPTED = 130
+TYPER_INTERRUPTED = 130  # a KeyboardInterrupt, where signals are not listened for: in a thread, or raised by hand
 
 # In the order of the help. The function of a verb has its name, in a module of its name.
 VERBS = ("study", "train", "scan", "tune", "evaluate", "export", "read", "predict", "serve", "report")
@@ -66,12 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = [argument for argument in given if argument != "--debug"]
     if given == [] and debug:
         given = ["--help"]
-    sys.exit(_run(given, debug=debug))
+    interruption.listen()
+    interruption.arguments = given
+    code = FAILED
+    try:
+        code = _run(given, debug=debug)
+    finally:
+        interruption.finish()
+    sys.exit(code)
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         code = make_app(arguments)(args=arguments, prog_name="digitlab", standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stderr.close()
         return 1
@@ -79,7 +89,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         if debug:
             raise
         return _explain(error)
-    if code == TYPER_INTERRUPTED:  # Ctrl-C; what it meant was said by the verb
+    if code == TYPER_INTERRUPTED:
+        message, hint = interruption.lines()
+        typer.echo(f"{message}\nhint: {hint}", err=True)
         return FAILED
     return code if isinstance(code, int) else 0
 
@@ -94,7 +106,19 @@ def _explain(error: Exception) -> int:
             typer.echo(error.format_message(), err=True)
             return 2
         return _say(error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2)
+    if (failure := _machine_failure(error)) is not None:
+        return _say(failure.message, failure.hint, failure.exit_code)
     return _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where", 1)
+
+
+def _machine_failure(error: Exception) -> DigitlabError | None:
+    from digitlab.runs import machine_failure
+
+    try:
+        sys.stdout.flush()
+    except OSError:  # what cannot be written now would be tried once more at the end, with a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return machine_failure(error)
 
 
 def _say(message: str, hint: str, code: int) -> int:

@@ -50,8 +50,9 @@ def do_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lamb
     """Do a job, whatever comes of it; see `run_job`.
 
     Returns:
-        ``("done", rows)``; ``("failed", message)`` where the network or its training is at fault; ``("stopped", error)``,
-        with a `RunError`, where the machine or the search's files are, so that nothing may be recorded of the network.
+        ``("done", rows)``; ``("failed", message)`` where the network or its training is at fault;
+        ``("stopped", error)``, with a `RunError`, where the machine or the search's files are, so that nothing may be
+        recorded of the network.
     """
     # What a user's own `build` draws from Keras' global generators is the trial's own, whichever lane it is in.
     keras.utils.set_random_seed(job.seed)

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from digitlab.errors import MachineError, UsageError
-from digitlab.lanes.server import lane_context
+from digitlab.lanes.server import deaf_to_ctrl_c, lane_context
 from digitlab.training.job import Row, TrainData, TrainJob
 
 # What TensorFlow compiles it never forgets, some megabytes a program: a lane that has done so many jobs
@@ -74,7 +74,8 @@ class _Lane:
     def __init__(self, context: Any, data: TrainData) -> None:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_run_lane, args=(theirs, data), daemon=True)
-        self.process.start()
+        with deaf_to_ctrl_c():  # the server may have to be started first
+            self.process.start()
         theirs.close()
         self.job: TrainJob | None = None
         self.jobs_done = 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digitlab.errors import DigitlabError, RunError
+from digitlab.runs.commits import commit, unfinished
 from digitlab.runs.machine_failure import machine_failure
 
 TEMPORARY_PREFIX = ".unfinished-"
@@ -39,9 +40,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     temporary = Path(name)
     try:
-        yield temporary
-        _make_durable(temporary)
-        temporary.replace(path)
+        with unfinished(temporary):
+            yield temporary
+            _make_durable(temporary)
+            commit(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     except DigitlabError:

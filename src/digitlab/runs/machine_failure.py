@@ -20,7 +20,9 @@ _LIMIT = "end other programs, or raise the limit (see ulimit -a); the same comma
 
 _ERRNOS = {
     **{getattr(errno, name): _SPACE for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)},
-    **{getattr(errno, name): _DISK for name in ("EIO", "EROFS", "ESTALE", "ENODEV", "ENOTCONN") if hasattr(errno, name)},
+    **{
+        getattr(errno, name): _DISK for name in ("EIO", "EROFS", "ESTALE", "ENODEV", "ENOTCONN") if hasattr(errno, name)
+    },
     **{getattr(errno, name): _LIMIT for name in ("EMFILE", "ENFILE", "EAGAIN") if hasattr(errno, name)},
     errno.ENOMEM: _MEMORY,
 }
