@@ -223,7 +223,7 @@ def test_signals_at_many_moments(data, path, measured, timed, tmp_path):
         except AssertionError as error:
             wrong.append(f"{verb} {kind} {share:.4f} {number.name}: {error}")
             table[verb, kind, "WRONG"] += 1
-        print(index, verb, kind, f"{share:.4f}", number.name, "WRONG" if wrong else "", flush=True)
-    for row, count in sorted(table.items()):
-        print(*row, count, sep="\t")
+    rows = "".join("\t".join([*row, str(count)]) + "\n" for row, count in sorted(table.items()))
+    (tmp_path / "table.tsv").write_text(rows)
+    sys.stdout.write(f"\n{rows}")
     assert not wrong, "\n\n".join(wrong)

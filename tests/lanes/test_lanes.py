@@ -153,7 +153,7 @@ def test_what_is_the_machines_or_a_files_fault_is_raised_and_is_no_end_of_a_job(
 def test_a_job_whose_process_is_killed_is_tried_again_alone_and_tells_each_epoch_once(expected):
     long = job("long", last_epoch=400)
     with Lanes(DATA, 2) as lanes:
-        victim, other = pids_of(lanes)
+        victim = pids_of(lanes)[0]
         lanes.give(0, long)
         lanes.give(1, job("other", last_epoch=200))
         epochs, ended = {"long": [], "other": []}, []

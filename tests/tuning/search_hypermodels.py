@@ -56,7 +56,7 @@ def of_fates(hp):
 
 
 def of_a_troubled_machine(hp):
-    """The learning rate that the file named in the environment says meets the trouble that it says, while it is there."""
+    """The learning rate in the file that the environment names meets the trouble that stands beside it there."""
     model = of_rates(hp)
     trouble = Path(os.environ.get("TROUBLE", "/nonexistent"))
     rate, kind, *once = trouble.read_text().split() if in_lane() and trouble.exists() else ("0", "none")

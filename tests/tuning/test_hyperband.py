@@ -311,13 +311,11 @@ def test_a_damaged_checkpoint_of_a_rung_stops_the_search_and_its_hint_mends_it(d
     states = list(tmp_path.glob("search/trial_b1-r0-*/state.npz"))
     for state in states:
         state.write_bytes(state.read_bytes()[:-100])
-    for _ in states:
-        try:
-            search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
-        except RunError as error:
-            assert "expected this run's checkpoint" in error.message
-            command = re.fullmatch(r"the file is damaged; (rm -r \S+) and repeat the command", error.hint)[1]
-            subprocess.run(command, shell=True, check=True)
+    assert states
+    with pytest.raises(RunError, match="expected this run's checkpoint") as caught:
+        search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
+    command = re.fullmatch(r"the file is damaged; (rm -r \S+) and repeat the command", caught.value.hint)[1]
+    subprocess.run(command, shell=True, check=True)
     again = search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
     assert trials_of(again) == trials_of(untroubled)
 

@@ -18,14 +18,14 @@ _MEMORY = "end other programs, or use a machine with more memory; the same comma
 _DISK = "see that the disk is there and can be written to; the same command then goes on"
 _LIMIT = "end other programs, or raise the limit (see ulimit -a); the same command then goes on"
 
-_ERRNOS = {
-    **{getattr(errno, name): _SPACE for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)},
-    **{
-        getattr(errno, name): _DISK for name in ("EIO", "EROFS", "ESTALE", "ENODEV", "ENOTCONN") if hasattr(errno, name)
-    },
-    **{getattr(errno, name): _LIMIT for name in ("EMFILE", "ENFILE", "EAGAIN") if hasattr(errno, name)},
-    errno.ENOMEM: _MEMORY,
+_NAMES = {
+    _SPACE: ("ENOSPC", "EDQUOT", "EFBIG"),
+    _DISK: ("EIO", "EROFS", "ESTALE", "ENODEV", "ENOTCONN"),
+    _LIMIT: ("EMFILE", "ENFILE", "EAGAIN"),
+    _MEMORY: ("ENOMEM",),
 }
+# Not every system has all of them.
+_ERRNOS = {getattr(errno, name): hint for hint, names in _NAMES.items() for name in names if hasattr(errno, name)}
 # Libraries below Python (HDF5, TensorFlow, XLA) put the operating system's words into errors of their own.
 _WORDS = {
     **{os.strerror(code): hint for code, hint in _ERRNOS.items()},

@@ -31,13 +31,15 @@ def write_curves(trials: Sequence[TrialRecord], folder: Path) -> None:
         shutil.rmtree(folder / trial.trial, ignore_errors=True)
         # Not TensorBoard's own `EventFileWriter`: it writes in a thread, which on a full disk ends with a traceback.
         began = time.time()
-        with atomic_path(folder / trial.trial / f"events.out.tfevents.{began:.0f}.digitlab") as path:
-            with path.open("wb") as file:
-                writer = RecordWriter(file)
-                writer.write(Event(wall_time=began, file_version="brain.Event:2").SerializeToString())
-                for row in trial.history:
-                    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-                        if name in row:
-                            value = Summary.Value(tag=f"epoch_{name}", simple_value=row[name])
-                            event = Event(wall_time=began, step=int(row["epoch"]), summary=Summary(value=[value]))
-                            writer.write(event.SerializeToString())
+        name = f"events.out.tfevents.{began:.0f}.digitlab"
+        with atomic_path(folder / trial.trial / name) as path, path.open("wb") as file:
+            writer = RecordWriter(file)
+            writer.write(Event(wall_time=began, file_version="brain.Event:2").SerializeToString())
+            for row in trial.history:
+                values = [
+                    Summary.Value(tag=f"epoch_{column}", simple_value=row[column])
+                    for column in ("loss", "accuracy", "val_loss", "val_accuracy")
+                    if column in row
+                ]
+                event = Event(wall_time=began, step=int(row["epoch"]), summary=Summary(value=values))
+                writer.write(event.SerializeToString())

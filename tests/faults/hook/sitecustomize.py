@@ -8,10 +8,11 @@ code begins.
 import atexit
 import os
 import sys
+from pathlib import Path
 
 # Not for the processes that this one starts.
 KIND, _, REST = os.environ.pop("DIGITLAB_HOOK", "").partition(":")
-OWN = os.sep + os.path.join("src", "digitlab") + os.sep
+OWN = f"{os.sep}src{os.sep}digitlab{os.sep}"
 calls = 0
 
 
@@ -33,7 +34,7 @@ def say(event, arguments):
 
 if KIND == "count":
     AT, SIGNAL = 0, 0
-    atexit.register(lambda: open(REST, "w").write(str(calls)))
+    atexit.register(lambda: Path(REST).write_text(str(calls)))
     sys.setprofile(count)
 elif KIND == "call":
     AT, SIGNAL = map(int, REST.split(":"))
