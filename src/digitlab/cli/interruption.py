@@ -226,6 +226,7 @@ def _run(program: Sequence[str], pipe: int) -> None:
         readable = select.select([pipe], [], [], 0.05)[0]
         if readable and os.read(pipe, 1)[0] in SIGNALS and time.monotonic() - began > ONE_SIGNAL_S:
             process.kill()
+            process.wait()
             return
 
 
