@@ -16,6 +16,7 @@ from digitlab.cluster.trainable import TRIAL, RungTrainable, Work, as_parameters
 from digitlab.cluster.watcher import Watcher
 from digitlab.config import TrainConfig
 from digitlab.errors import RunError
+from digitlab.runs import machine_failure, machine_failures
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.progress import Reporter
 from digitlab.tuning.schedule import TrialKey
@@ -56,8 +57,9 @@ def run_trials(
             break
     if given_up:  # a machine's failure, and no result of the network
         key, why = next(iter(given_up.items()))
-        raise RunError(
-            f"Ray gave {key.trial_id} up after {ATTEMPTS * (1 + MOST_FAILURES)} workers: {why}",
+        doing = f"Ray gave {key.trial_id} up after {ATTEMPTS * (1 + MOST_FAILURES)} workers"
+        raise machine_failure(RuntimeError(why), doing) or RunError(
+            f"{doing}: {why}",
             hint="ray status says what is up; the same command then goes on",
         )
     shutil.rmtree(work.folder / ACCOUNT, ignore_errors=True)
@@ -84,7 +86,8 @@ def _run_once(
         ),
     )  # fmt: skip
     try:
-        tuner.fit()
+        with machine_failures("Ray's account of the search"):
+            tuner.fit()
     except TuneError as error:
         if last:
             why = str(error).strip().splitlines()[0]

@@ -94,7 +94,7 @@ def _hint(error: BaseException) -> str | None:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _ERRNOS:
-        return os.strerror(error.errno)
+        return os.strerror(error.errno or 0)
     text = " ".join(str(error).split())
     words = next((words for words in _WORDS if words in text), "")
     if isinstance(error, MemoryError) or _WORDS.get(words) == _MEMORY:
