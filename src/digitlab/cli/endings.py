@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +31,8 @@ class RunEnding(Ending):
 
     def lines(self, command: str) -> Lines:
         """Go on with the run, if there is one to go on with."""
+        import shlex
+
         path = shlex.quote(str(self._path))
         status = self._status()
         if status == "finished":
@@ -71,5 +72,7 @@ class PartsEnding(Ending):
         """The same command; without the option that would throw away what it has done."""
         if not self.has_begun:
             return super().lines(command)
+        import shlex  # only here: a start is most of the time that a small command takes
+
         words = [word for word in shlex.split(command) if word != "--overwrite"]
         return "interrupted; finished parts are kept", shlex.join(words)
