@@ -197,8 +197,14 @@ def test_it_is_the_command_only_where_it_was_started_as_such(monkeypatch, argv, 
 
 def test_called_from_a_program_the_command_line_gives_the_handlers_back(capfd):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit):
-        main(["--version"])
+    for _ in range(3):
+        opened = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0  # noqa: PTH208
+        with pytest.raises(SystemExit):
+            main(["--version"])
+    deadline = time.monotonic() + 10
+    while sys.platform == "linux" and len(os.listdir("/proc/self/fd")) > opened:  # noqa: PTH208
+        assert time.monotonic() < deadline, "a descriptor is left open by every call"
+        time.sleep(0.01)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 

@@ -79,7 +79,8 @@ class Interruption:
         self._at_start = at_start
         self._over = _thread.allocate_lock()
         self._pipe = os.pipe()
-        os.set_blocking(self._pipe[1], False)
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(self._pipe[1], False)
         self._stderr = _duplicate(2)
         # A shell without job control starts what it puts into the background with Ctrl-C ignored.
         heeded = [number for number in SIGNALS if _signal.getsignal(number) is not _signal.SIG_IGN]
@@ -87,7 +88,7 @@ class Interruption:
             _thread.start_new_thread(self._wait, (self._pipe[0],))
             self._wakeup_before = _signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
             self._before = {number: _signal.signal(number, self._heard) for number in heeded}
-        except (ValueError, OSError):  # not the main thread; or Windows, where only sockets can be written to so
+        except ValueError:  # not the main thread
             self._wakeup_before = -1
             self._before = {}
         self._process = os.getpid()
@@ -112,6 +113,9 @@ class Interruption:
         if self._before:
             _signal.set_wakeup_fd(self._wakeup_before)
         os.write(self._pipe[1], b"\0")  # ends the thread
+        for descriptor in (self._pipe[1], self._stderr):
+            if descriptor >= 0:
+                os.close(descriptor)
         self._process, self._before, self.ending = 0, {}, Ending()
 
     def lines(self) -> Lines:
@@ -122,9 +126,7 @@ class Interruption:
             return Ending().lines(self.command)
 
     def _heard(self, number: int, frame: Any) -> None:
-        """Python's part of the handler, in the main thread: nothing, where the pipe was written to already."""
-        if os.name == "nt":
-            os.write(self._pipe[1], bytes([number]))
+        """Python's part of the handler, in the main thread: nothing, since the pipe has been written to already."""
 
     def _wait(self, pipe: int) -> None:
         while byte := os.read(pipe, 1):
