@@ -5,11 +5,13 @@ Importing this costs next to nothing: each name below is loaded when it is first
 
 from __future__ import annotations
 
-import importlib
+import sys
 import time
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # type checkers know the name, and `typing` takes some milliseconds to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from digitlab.bulk import predict_files, read_files
     from digitlab.classifier import Classifier, load_classifier
     from digitlab.config import TrainConfig
@@ -29,6 +31,29 @@ if TYPE_CHECKING:
 
 # The clock of a command starts here, before anything else is imported; see `digitlab.cli.clock`.
 _STARTED = time.perf_counter()
+
+
+def _is_the_command() -> bool:
+    """Whether this process was started as ``digitlab`` or ``python -m digitlab``, and does not only import it."""
+    typed = sys.orig_argv
+    if sys.argv[:1] == ["-m"]:
+        return "-m" in typed and typed[typed.index("-m") + 1 :][:1] == ["digitlab"]
+    # Worker processes are given the `argv` of their parent, and were not started by it.
+    program = sys.argv[0] if sys.argv else ""
+    return program in typed and program.replace("\\", "/").rpartition("/")[2] in ("digitlab", "digitlab.exe")
+
+
+if _is_the_command():  # before everything else: a signal may come at any moment
+    import _signal  # type: ignore[import-not-found]
+
+    # Those that come while the next module is loaded wait until it has been.
+    if hasattr(_signal, "pthread_sigmask"):
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    from digitlab.cli.interruption import interruption
+
+    interruption.listen(at_start=True)
+    if hasattr(_signal, "pthread_sigmask"):
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGINT, _signal.SIGTERM))
 
 _HOMES = {
     "Classifier": "digitlab.classifier",
@@ -92,6 +117,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     if name == "__version__":
         return importlib.import_module("digitlab.runs.version").VERSION
     if name not in _HOMES:

@@ -10,6 +10,7 @@
     │   └── PictureError         a picture cannot be read
     ├── ModelError               a model file is unreadable or does not fit the data
     └── RunError                 a run folder is incomplete, finished, or belongs to another configuration
+        └── MachineError         the disk is full, memory is short, a file cannot be read or written
 
 Each message says what was expected and what came; ``hint`` says what to do about it.
 """
@@ -82,3 +83,10 @@ class ModelError(DigitlabError):
 
 class RunError(DigitlabError):
     """A run folder is incomplete, already finished, in use, or belongs to another configuration."""
+
+
+class MachineError(RunError):
+    """The machine failed, and not the work: no space, no memory, an I/O error, a worker that was killed.
+
+    Nothing is recorded as a result. When the machine is well again, the same command goes on.
+    """

@@ -53,8 +53,12 @@ def run(tmp_path, data):
     folder = RunFolder(tmp_path / "run")
     folder.write_record(
         {
-            "format": 1, "name": "run", "status": "finished", "config": {}, "stages": {}, "versions": {}, "machine": {},
-            "dataset": {"class_names": NAMES, "source": str(data)},
+            "format": 1, "version": "2.0.0", "name": "run", "created": "2026-01-01T00:00:00+00:00",
+            "status": "finished", "config": {}, "stages": {}, "versions": {}, "machine": {},
+            "dataset": {
+                "name": "noise", "fingerprint": "0", "class_names": NAMES, "train": 200, "validation": 0, "note": "",
+                "source": str(data),
+            },
         }
     )  # fmt: skip
     model.save(folder / "model.keras")
@@ -145,7 +149,8 @@ def test_an_exported_file_is_scored_without_what_training_needs(digitlab, run, d
 
 
 def test_names_of_classes_that_are_not_those_of_the_data_are_noted(digitlab, run, data):
-    RunFolder(run).update_record(dataset={"class_names": list("abcdefghij")})
+    folder = RunFolder(run)
+    folder.update_record(dataset={**folder.read_record()["dataset"], "class_names": list("abcdefghij")})
     digitlab("export", run)
     code, _, err = digitlab("evaluate", run / "model.onnx", "--data", data)
     assert code == 0

@@ -8,7 +8,7 @@ import pytest
 from digitlab.cluster.plan import plan_on_ray
 from digitlab.cluster.trial_files import Outcome, TrialFiles
 from digitlab.config import TrainConfig
-from digitlab.errors import RunError
+from digitlab.errors import MachineError, RunError
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.progress import Reporter
 from digitlab.tuning.schedule import TrialKey
@@ -69,7 +69,38 @@ def test_a_network_begun_elsewhere_goes_on_at_its_next_rung(trainable, work):
     assert trainable.trained == [SECOND]
 
 
-def test_a_network_whose_every_worker_died_is_named_after_all_attempts(work, monkeypatch):
+@pytest.mark.parametrize("kind", [MachineError, RunError])
+def test_a_failure_of_the_machine_is_reported_to_the_search_and_recorded_nowhere(trainable, work, kind, monkeypatch):
+    def train(key, rung):
+        raise kind("cannot write trial.json: No space left on device", hint="free some space")
+
+    monkeypatch.setattr(trainable, "_train", train)
+    result = trainable.step()
+    assert result["stopped"] == ("cannot write trial.json: No space left on device", "free some space")
+    assert result["score"] == -1.0  # which Ray's scheduler wants to see
+    assert TrialFiles(work.folder).read(FIRST) is None
+    assert trainable.save_checkpoint("anywhere") == {"next": 0}
+
+
+def test_a_search_is_stopped_by_such_a_report_and_says_why(work, monkeypatch):
+    from digitlab.cluster import trials
+    from digitlab.cluster.scheduler import StopOnFailure
+
+    stopper = StopOnFailure()
+    assert (stopper("a", {"score": 0.5}), stopper.stop_all()) == (False, False)
+    assert (stopper("a", {"stopped": ("full", "free it")}), stopper.stop_all()) == (False, True)
+
+    def run_once(work, networks, config, data, watcher, *, last):
+        watcher.on_trial_result(1, [], None, {"stopped": ("full", "free it"), "score": -1.0, "epochs": 1})
+        return {}
+
+    monkeypatch.setattr(trials, "_run_once", run_once)
+    with pytest.raises(RunError, match="full") as caught:
+        trials.run_trials(work, {FIRST: TrainConfig()}, CONFIG, None, Reporter(None, 1))
+    assert caught.value.hint == "free it"
+
+
+def test_a_network_whose_every_worker_died_is_named_after_all_attempts_and_is_no_result(work, monkeypatch):
     from digitlab.cluster import trials
 
     attempts = []
@@ -81,10 +112,10 @@ def test_a_network_whose_every_worker_died_is_named_after_all_attempts(work, mon
 
     monkeypatch.setattr(trials, "_run_once", run_once)
     networks = {TrialKey(0, 2, 0, index): TrainConfig() for index in range(4)}
-    asked = trials.run_trials(work, networks, CONFIG, None, Reporter(None, 1))
+    with pytest.raises(RunError, match=r"b2-r0-01 up after 9 workers: the worker died unexpectedly"):
+        trials.run_trials(work, networks, CONFIG, None, Reporter(None, 1))
     assert attempts == [False, False, True]
-    assert asked == {TrialKey(0, 2, 0, 0), FIRST}
-    assert TrialFiles(work.folder).read(FIRST) == Outcome((), "the worker died unexpectedly")
+    assert TrialFiles(work.folder).read(FIRST) is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"rows": [], "error": ""}', '{"rows": [{}], "error": ""}'])

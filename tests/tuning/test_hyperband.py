@@ -1,14 +1,17 @@
 """The tuner is KerasTuner's, for users' own hypermodels too; whatever a trial does, the search ends."""
 
+import json
 import math
 import re
 import shutil
+import subprocess
+from multiprocessing.forkserver import _forkserver
 
 import keras_tuner
 import pytest
 import search_hypermodels as hypermodels
 
-from digitlab.errors import RunError, UsageError
+from digitlab.errors import MachineError, RunError, UsageError
 from digitlab.tuning.hyperband import WEIGHTS_KEPT, Hyperband
 
 pytestmark = pytest.mark.slow
@@ -212,11 +215,11 @@ def test_an_objective_that_no_epoch_has_is_refused(data, tmp_path, objective):
 
 @pytest.fixture(scope="module")
 def fates(data, tmp_path_factory):
-    """A search of nine configurations of which one raises, one explodes and one is killed."""
+    """A search of nine configurations of which one raises, one explodes and one ends its process."""
     return search(tuner_of(tmp_path_factory.mktemp("fates"), hypermodels.of_fates, max_epochs=9), data)
 
 
-def test_trials_that_raise_explode_or_are_killed_are_named_and_cost_nothing_but_themselves(fates):
+def test_trials_that_raise_explode_or_end_their_process_are_named_and_cost_nothing_but_themselves(fates):
     of_bracket_2 = {
         trial.hyperparameters.values["fate"]: trial
         for name, trial in fates.oracle.trials.items()
@@ -227,7 +230,7 @@ def test_trials_that_raise_explode_or_are_killed_are_named_and_cost_nothing_but_
     assert all(trial.status == "FAILED" and trial.score is None for trial in bad.values())
     assert re.search(r"ValueError: no such\s+network", bad["raises"].message)
     assert re.search(r"epoch 1 of b2-r0-\d\d ended with .*loss nan", bad["explodes"].message)
-    assert bad["is killed"].message == "its process was killed, most likely for want of memory"
+    assert bad["leaves"].message == "its process ended with exit code 3, twice"
     others = [trial for fate, trial in of_bracket_2.items() if fate not in hypermodels.BAD]
     assert all(trial.status == "COMPLETED" for trial in others)
 
@@ -240,6 +243,81 @@ def test_nine_three_one_stays_nine_three_one(fates):
     assert best not in hypermodels.BAD
     assert math.isfinite(fates.oracle.get_best_trials()[0].score)
     assert fates.get_best_models()
+
+
+TROUBLES = {
+    "ENOSPC": "No space left on device",
+    "EIO": "Input/output error",
+    "memory": "not enough memory",
+    "SIGKILL": "killed by SIGKILL, and again when it was tried alone",
+}
+
+
+@pytest.fixture
+def trouble(tmp_path, monkeypatch):
+    monkeypatch.setenv("TROUBLE", str(tmp_path / "trouble"))
+    # Lanes are forked from a server that has the environment of its own start.
+    _forkserver._stop()
+    yield tmp_path / "trouble"
+    _forkserver._stop()
+
+
+@pytest.fixture(scope="module")
+def untroubled(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("untroubled")
+    return search(tuner_of(folder, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=2), data)
+
+
+def third_rate(tuner):
+    return tuner.oracle.trials["b1-r0-02"].hyperparameters.values["learning_rate"]
+
+
+def test_a_failure_of_the_machine_stops_the_search_is_never_a_trial_and_changes_no_result(
+    data, trouble, untroubled, tmp_path
+):
+    for number, (kind, words) in enumerate(TROUBLES.items()):
+        trouble.write_text(f"{third_rate(untroubled)} {kind}")
+        with pytest.raises(MachineError) as caught:
+            search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1 + number % 2), data)
+        assert words in caught.value.message
+        assert re.search(r"training b\d-r\d-\d\d: ", caught.value.message)
+        assert len(str(caught.value).splitlines()) == 2
+        found = [json.loads(path.read_text()) for path in tmp_path.glob("search/trial_*/trial.json")]
+        assert all(trial["status"] == "COMPLETED" for trial in found)
+    trouble.unlink()
+    again = search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
+    assert trials_of(again) == trials_of(untroubled)
+
+
+def test_a_trial_whose_process_was_killed_once_is_tried_again_and_changes_no_result(
+    data, trouble, untroubled, tmp_path
+):
+    trouble.write_text(f"{third_rate(untroubled)} SIGKILL once")
+    again = search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=2), data)
+    assert not trouble.exists()
+    assert trials_of(again) == trials_of(untroubled)
+
+
+def test_a_damaged_checkpoint_of_a_rung_stops_the_search_and_its_hint_mends_it(data, untroubled, tmp_path):
+    class CutError(Exception):
+        """A search that is left before its second rung."""
+
+    def cut(tuner):
+        if any(name.startswith("b1-r1") for name in tuner.oracle.trials):
+            raise CutError
+
+    with pytest.raises(CutError):
+        search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, listener=cut), data)
+    states = list(tmp_path.glob("search/trial_b1-r0-*/state.npz"))
+    for state in states:
+        state.write_bytes(state.read_bytes()[:-100])
+    assert states
+    with pytest.raises(RunError, match="expected this run's checkpoint") as caught:
+        search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
+    command = re.fullmatch(r"the file is damaged; (rm -r \S+) and repeat the command", caught.value.hint)[1]
+    subprocess.run(command, shell=True, check=True)
+    again = search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
+    assert trials_of(again) == trials_of(untroubled)
 
 
 def test_a_search_of_which_every_trial_fails_is_a_run_error_that_says_why(data, tmp_path):

@@ -10,6 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from digitlab.cli.clock import seconds_so_far
 from digitlab.cli.console import stderr
+from digitlab.cli.endings import PartsEnding
+from digitlab.cli.interruption import interruption
 from digitlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class PartsBar:
         self._bars = Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
         self._task = self._bars.add_task(what, total=None)
         self._what = what
+        self._ending = interruption.ending = PartsEnding()
 
     def __enter__(self) -> Self:
         return self
@@ -66,11 +69,10 @@ class PartsBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
-        if kind is KeyboardInterrupt:
-            stderr.print("interrupted; finished parts are kept\nhint: the same command goes on", markup=False)
 
     def __call__(self, progress: PartsProgress) -> None:
-        """Show how far it is; the bar appears with the first call."""
+        """Show how far it is; the bar appears with the first call, when the folder is this command's."""
+        self._ending.has_begun = True
         self._bars.start()
         self._bars.update(self._task, total=progress.parts, completed=progress.parts_done)
 

@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from digitlab.cli.clock import start_clock
+from digitlab.cli.interruption import interruption
 from digitlab.cli.streams import discard_unwritten, prepare_streams
 from digitlab.errors import LONGEST, DigitlabError
 from digitlab.text import cut, printable_line
@@ -19,7 +20,8 @@ from digitlab.text import cut, printable_line
 FAILED = 1
 # Standard output is full, closed, or on a broken disk.
 OUTPUT_FAILED = (errno.ENOSPC, errno.EBADF, errno.EIO)
-TYPER_INTERRUPTED = 130
+_PLACE = "check the path, its rights, and the space that is left"
+TYPER_INTERRUPTED = 130  # a KeyboardInterrupt, where signals are not listened for: in a thread, or raised by hand
 
 # In the order of the help. The function of a verb has its name, in a module of its name.
 VERBS = ("study", "train", "scan", "tune", "evaluate", "export", "read", "predict", "serve", "report")
@@ -76,7 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = [argument for argument in given if argument != "--debug"]
     if given == [] and debug:
         given = ["--help"]
-    sys.exit(_run(given, debug=debug))
+    interruption.listen()
+    interruption.arguments = given
+    code = FAILED
+    try:
+        code = _run(given, debug=debug)
+    finally:
+        interruption.finish()
+    sys.exit(code)
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
@@ -92,7 +101,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         code = _explain(error)
         discard_unwritten()
         return code
-    if code == TYPER_INTERRUPTED:  # Ctrl-C; what it meant was said by the verb
+    if code == TYPER_INTERRUPTED:
+        message, hint = interruption.lines()
+        typer.echo(f"{_line(message)}\nhint: {_line(hint)}", err=True)
         return FAILED
     return code if isinstance(code, int) else 0
 
@@ -107,11 +118,20 @@ def _explain(error: Exception) -> int:
             typer.echo(error.format_message(), err=True)
             return 2
         return _say(error.format_message(), f"see `{context.command_path if context else 'digitlab'} --help`", 2)
+    if isinstance(error, OSError) and not error.filename and error.errno in OUTPUT_FAILED:
+        return _say(f"cannot write the output: {error.strerror or error}", _PLACE, 1)
+    if (failure := _machine_failure(error)) is not None:
+        return _say(failure.message, failure.hint, failure.exit_code)
     if isinstance(error, OSError):
         what = f"cannot use {error.filename}" if error.filename else "the operating system refused"
-        what = "cannot write the output" if error.errno in OUTPUT_FAILED else what
-        return _say(f"{what}: {error.strerror or error}", "check the path, its rights, and the space that is left", 1)
+        return _say(f"{what}: {error.strerror or error}", _PLACE, 1)
     return _say(f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where", 1)
+
+
+def _machine_failure(error: Exception) -> DigitlabError | None:
+    from digitlab.runs import machine_failure
+
+    return machine_failure(error)
 
 
 def _say(message: str, hint: str, code: int) -> int:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from digitlab.cli.console import stderr
+from digitlab.cli.interruption import interruption
 from digitlab.cli.paths import checked
 from digitlab.errors import UsageError
 
@@ -70,6 +71,8 @@ def serve(
         threads=available_cores(),
     )
     report = model / "report.html" if model is not None and (model / "report.html").is_file() else None
+    # The server ends in its own way: it answers what it has accepted.
+    interruption.release()
     app = create_app(load_classifier(model), settings, report=report)
     run(
         app,

@@ -1,4 +1,4 @@
-"""Running the verbs that search or scan: data, lanes, progress, and what becomes of Ctrl-C."""
+"""Running the verbs that search or scan: data, lanes, progress, and what an interruption leaves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from digitlab.cli import run_options as options
 from digitlab.cli.clock import seconds_so_far
 from digitlab.cli.console import percent, stderr
 from digitlab.cli.dataset import load_with_progress
+from digitlab.cli.endings import RunEnding
+from digitlab.cli.interruption import interruption
 from digitlab.cli.progress import EpochBar
 from digitlab.cli.search_table import SearchTable, show_plan
 
@@ -39,7 +41,7 @@ def resumed(verb: str, path: Path) -> tuple[Study, str]:
 def run(
     study: Study, source: str, path: Path, overwrite: bool, lanes: int | None, address: str | None = None
 ) -> dict[str, Any]:
-    """Load the data and run the study; Ctrl-C says how to go on."""
+    """Load the data and run the study; an interruption says how to go on."""
     from digitlab.lanes.server import prepare_lanes
     from digitlab.study.study import Listener, run_study
 
@@ -53,31 +55,25 @@ def run(
     )
     if study.command != "scan":
         show_plan(study.search, study.space, dataset.train, lanes, address)
+    ending = interruption.ending = RunEnding(study.command, path, "every finished trial")
     with SearchTable(study.search) as table, EpochBar() as bar:
 
         def begin(stage: str) -> None:
+            ending.is_ours = True
             table.end()
             if stage == "report":
                 bar.end()
             stderr.print(f"[dim]{_STAGES[stage]}[/dim]")
 
-        try:
-            return run_study(
-                study,
-                dataset,
-                path,
-                overwrite=overwrite,
-                lanes=lanes,
-                address=address,
-                listener=Listener(stage=begin, scan=table.scanned, search=table.searched, epoch=bar),
-            )
-        except KeyboardInterrupt:
-            table.end()
-            stderr.print(
-                f"interrupted; every finished trial is kept\nhint: digitlab {study.command} --resume {path}",
-                markup=False,
-            )
-            raise
+        return run_study(
+            study,
+            dataset,
+            path,
+            overwrite=overwrite,
+            lanes=lanes,
+            address=address,
+            listener=Listener(stage=begin, scan=table.scanned, search=table.searched, epoch=bar),
+        )
 
 
 def json_head(record: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from digitlab.cli import run_options as options
 from digitlab.cli.clock import seconds_so_far
 from digitlab.cli.console import interval, percent, print_json, stderr
 from digitlab.cli.dataset import load_with_progress
+from digitlab.cli.endings import RunEnding
+from digitlab.cli.interruption import interruption
 from digitlab.cli.paths import recordable
 from digitlab.cli.progress import EpochBar
 from digitlab.config import TrainConfig
@@ -101,7 +103,7 @@ def train(
 
 
 def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: bool = False) -> dict[str, Any]:
-    """Load the data, train, evaluate, report; Ctrl-C says how to go on."""
+    """Load the data, train, evaluate, report; an interruption says how to go on."""
     from digitlab.runs.keras_backend import BACKENDS, keras_backend, refuse_unknown_backend
     from digitlab.study.train import train_and_report
 
@@ -112,28 +114,23 @@ def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: boo
     )
     shape = _shape(config, dataset.train.num_classes)
     stderr.print(f"[bold]{escape(config.preset)}[/bold]: {shape} -> {escape(str(path))}")
+    ending = interruption.ending = RunEnding("train", path, "every finished epoch")
     with EpochBar() as bar:
 
         def begin(stage: str) -> None:
+            ending.is_ours = True
             stderr.print(f"[dim]{_STAGES[stage].format(backend=BACKENDS[keras_backend()])}[/dim]")
             if stage != "train":
                 bar.end()
 
-        try:
-            summary = train_and_report(
-                dataset,
-                config,
-                path,
-                overwrite=overwrite,
-                progress=bar,
-                on_stage=begin,
-            )
-        except KeyboardInterrupt:
-            stderr.print(
-                f"interrupted; every finished epoch is kept\nhint: digitlab train --resume {path}",
-                markup=False,
-            )
-            raise
+        summary = train_and_report(
+            dataset,
+            config,
+            path,
+            overwrite=overwrite,
+            progress=bar,
+            on_stage=begin,
+        )
     return {**summary, "duration_s": seconds_so_far()}
 
 

@@ -20,6 +20,9 @@ def do_on_ray(jobs: Sequence[TrainJob], data: Any) -> Iterator[Ended]:
     Args:
         jobs: What to train. The files that they name must be seen by all machines.
         data: Ray's reference to the `TrainData`.
+
+    Raises:
+        RunError: A machine or a file of the search failed.
     """
     task = ray.remote(num_cpus=1, max_retries=MOST_RETRIES)(_train)
     waiting = {task.remote(job, data): job for job in jobs}
@@ -33,6 +36,8 @@ def _told(job: TrainJob, reference: Any) -> Ended:
         kind, content = ray.get(reference)
     except ray.exceptions.RayError as error:
         kind, content = "failed", str(error).strip().splitlines()[0]
+    if kind == "stopped":
+        raise content
     return Ended(job, tuple(content), None) if kind == "done" else Ended(job, (), content)
 
 

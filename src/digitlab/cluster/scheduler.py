@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ray import tune
 from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, TrialScheduler
 
 from digitlab.tuning.config import SearchConfig
 
 # What a trial reports of a rung that it has ended.
 EPOCHS, SCORE = "epochs", "score"
+# What it reports where a machine or a file failed: message and hint of an error that ends the search.
+STOPPED = "stopped"
 
 
 class LossProofHyperBand(HyperBandScheduler):  # type: ignore[misc]
@@ -29,6 +32,22 @@ class LossProofHyperBand(HyperBandScheduler):  # type: ignore[misc]
         """Only a trial that has no place yet is given one."""
         if trial not in self._trial_info:
             super().on_trial_add(tune_controller, trial)
+
+
+class StopOnFailure(tune.Stopper):  # type: ignore[misc]
+    """Ends the search when a trial reports that a machine or a file failed."""
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether the trial is to end; it only looks at the result."""
+        self._failed = self._failed or STOPPED in result
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the search is to end."""
+        return self._failed
 
 
 def make_scheduler(config: SearchConfig) -> TrialScheduler:

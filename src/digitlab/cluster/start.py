@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,7 @@ def _refuse_silence(address: str) -> None:
 
 def _start(ray: Any, address: str | None, here: dict[str, Any]) -> Exception | None:
     """Start Ray or connect to it; what went wrong, if anything did."""
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address or "local",
@@ -102,6 +105,9 @@ def _start(ray: Any, address: str | None, here: dict[str, Any]) -> Exception | N
         )
     except Exception as error:  # noqa: BLE001 - it is told by whoever asked, in two lines
         return error
+    finally:  # Ray puts a handler of its own in its place
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ray import tune
 
-from digitlab.cluster.scheduler import EPOCHS, SCORE
+from digitlab.cluster.scheduler import EPOCHS, SCORE, STOPPED
 from digitlab.cluster.trial_files import Outcome, TrialFiles
 from digitlab.config import TrainConfig
 from digitlab.errors import RunError
@@ -20,6 +20,7 @@ from digitlab.model.blueprint import Blueprint
 from digitlab.training.job import TrainData, TrainJob
 from digitlab.training.programs import Programs
 from digitlab.tuning.plan import Plan, Rung
+from digitlab.tuning.remedy import how_to_train_again
 from digitlab.tuning.schedule import TrialKey, trial_seed
 
 # Under this name Ray Tune has what `as_parameters` gives.
@@ -81,10 +82,13 @@ class RungTrainable(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train the next rung, or read how it went."""
+        """Train the next rung, or read how it went; see `STOPPED` for what is no result."""
         key = key_of(self._parameters, self._next)
         rung = self._work.rungs_of(key)[self._next]
-        outcome = self._outcome(key, rung)
+        try:
+            outcome = self._outcome(key, rung)
+        except RunError as error:  # returned and not raised: Ray would try again, and then record it of the network
+            return {EPOCHS: rung.last_epoch, SCORE: FAILED, STOPPED: (error.message, error.hint)}
         self._next += 1
         best = outcome.best
         return {EPOCHS: rung.last_epoch, SCORE: FAILED if best is None else best["val_accuracy"]}
@@ -118,10 +122,13 @@ class RungTrainable(tune.Trainable):  # type: ignore[misc]
             seed=trial_seed(self._work.seed, key),
             first_epoch=rung.first_epoch,
             last_epoch=rung.last_epoch,
-            start=self._files.state(key.parent) if key.parent else None,
+            start=(start := self._files.state(key.parent) if key.parent else None),
+            remedy=how_to_train_again(start.parent) if start else "",
             end=self._files.state(key) if further else None,
         )
         kind, content = do_job(job, self._data, self._programs)
+        if kind == "stopped":
+            raise content
         if kind == "failed":
             return Outcome((), " ".join(str(content).split()))
         return Outcome(tuple(row for row in content if row["epoch"] > rung.first_epoch))

@@ -17,6 +17,7 @@ from digitlab.runs.checks import CheckError, fields, list_of, reading, text
 from digitlab.runs.json_file import read_json
 from digitlab.runs.record_checks import check_row
 from digitlab.training.job import Row
+from digitlab.tuning.remedy import how_to_train_again
 from digitlab.tuning.schedule import TrialKey
 
 _check_outcome = fields({"rows": list_of(check_row), "error": text(10**6)})
@@ -59,7 +60,7 @@ class TrialFiles:
         path = self._outcome(key)
         if not os.path.lexists(path):
             return None
-        with reading(path, "the file is damaged; search again with --overwrite", "a trial of this search"):
+        with reading(path, how_to_train_again(path.parent), "a trial of this search"):
             found = _check_outcome(read_json(path))
             if not found["error"] and not found["rows"]:
                 raise CheckError("a row per epoch", "none", ("rows",))

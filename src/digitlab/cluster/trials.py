@@ -10,12 +10,12 @@ from typing import Any
 from ray import tune
 from ray.tune.error import TuneError
 
-from digitlab.cluster.scheduler import SCORE, make_scheduler
+from digitlab.cluster.scheduler import SCORE, StopOnFailure, make_scheduler
 from digitlab.cluster.trainable import TRIAL, RungTrainable, Work, as_parameters
-from digitlab.cluster.trial_files import Outcome, TrialFiles
 from digitlab.cluster.watcher import Watcher
 from digitlab.config import TrainConfig
 from digitlab.errors import RunError
+from digitlab.runs import machine_failure, machine_failures
 from digitlab.runs.layout import RAY_ACCOUNT
 from digitlab.runs.own_files import remove_own_folder
 from digitlab.tuning.config import SearchConfig
@@ -47,20 +47,22 @@ def run_trials(
         The trials that were asked for and have ended, with a score or without.
 
     Raises:
-        RunError: Ray Tune itself failed, each time, or gave up every network.
+        RunError: Ray Tune itself failed, each time, or gave up a network; or a machine or a file failed.
     """
-    files = TrialFiles(work.folder)
     for attempt in range(ATTEMPTS):
         watcher = Watcher(work, networks, reporter)
         given_up = _run_once(work, networks, config, data, watcher, last=attempt + 1 == ATTEMPTS)
+        if watcher.stopped is not None:
+            raise watcher.stopped
         if not given_up:
             break
-    if given_up and not any(score is not None for score in watcher.scores.values()):
-        why = next(iter(given_up.values()))
-        raise RunError(f"Ray trained no network of the search, the first for: {why}", hint="ray status says what is up")
-    for key, error in given_up.items():
-        files.write(key, Outcome((), error))
-        watcher.scores[key] = None
+    if given_up:  # a machine's failure, and no result of the network
+        key, why = next(iter(given_up.items()))
+        doing = f"Ray gave {key.trial_id} up after {ATTEMPTS * (1 + MOST_FAILURES)} workers"
+        raise machine_failure(RuntimeError(why), doing) or RunError(
+            f"{doing}: {why}",
+            hint="ray status says what is up; the same command then goes on",
+        )
     remove_own_folder(work.folder / ACCOUNT, RAY_ACCOUNT)
     return set(watcher.scores)
 
@@ -80,12 +82,13 @@ def _run_once(
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
-            name=ACCOUNT, storage_path=str(work.folder), verbose=0, callbacks=[watcher],
+            name=ACCOUNT, storage_path=str(work.folder), verbose=0, callbacks=[watcher], stop=StopOnFailure(),
             failure_config=tune.FailureConfig(max_failures=MOST_FAILURES),
         ),
     )  # fmt: skip
     try:
-        tuner.fit()
+        with machine_failures("Ray's account of the search"):
+            tuner.fit()
     except TuneError as error:
         if last:
             why = str(error).strip().splitlines()[0]

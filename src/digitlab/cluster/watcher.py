@@ -7,9 +7,10 @@ from typing import Any
 
 from ray import tune
 
-from digitlab.cluster.scheduler import EPOCHS, SCORE
+from digitlab.cluster.scheduler import EPOCHS, SCORE, STOPPED
 from digitlab.cluster.trainable import FAILED, TRIAL, Work, key_of
 from digitlab.config import TrainConfig
+from digitlab.errors import RunError
 from digitlab.tuning.plan import Rung
 from digitlab.tuning.progress import Reporter, RungProgress
 from digitlab.tuning.schedule import TrialKey
@@ -27,6 +28,7 @@ class Watcher(tune.Callback):  # type: ignore[misc]
     def __init__(self, work: Work, networks: Mapping[TrialKey, TrainConfig], reporter: Reporter) -> None:
         self.scores: dict[TrialKey, float | None] = {}
         self.given_up: dict[TrialKey, str] = {}
+        self.stopped: RunError | None = None
         self._work, self._networks, self._reporter = work, networks, reporter
 
     def next_of(self, first: TrialKey) -> TrialKey:
@@ -41,7 +43,11 @@ class Watcher(tune.Callback):  # type: ignore[misc]
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """A rung has ended."""
+        """A rung has ended, or a machine or a file failed."""
+        if STOPPED in result:
+            message, hint = result[STOPPED]
+            self.stopped = RunError(message, hint=hint)
+            return
         first = key_of(trial.config[TRIAL], 0)
         number = next(r.number for r in self._work.rungs_of(first) if r.last_epoch == result[EPOCHS])
         key = TrialKey(first.iteration, first.bracket, number, first.index)

@@ -13,6 +13,7 @@ from pathlib import Path
 from digitlab.data.known import SIZES, KnownSet, checksum
 from digitlab.errors import DownloadError, RunError
 from digitlab.runs import atomic_path
+from digitlab.runs.commits import unfinished
 
 Progress = Callable[[str, int, int], None]
 
@@ -93,7 +94,7 @@ def _fetch_file(attempt: _Attempt, name: str, expected: str, path: Path) -> None
 
 def _try_mirror(attempt: _Attempt, url: str, name: str, expected: str, path: Path, mirrors_left: int) -> str | None:
     """Fetch one file from one mirror; gives what went wrong, `None` if nothing did."""
-    with tempfile.TemporaryDirectory(prefix="digitlab-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="digitlab-") as scratch, unfinished(Path(scratch)):
         received = Path(scratch) / name
         download = _Download(url, received, name, SIZES[name] + SLACK_BYTES, attempt.progress)
         problem = download.wait(attempt.patience(mirrors_left))

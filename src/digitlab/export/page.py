@@ -16,6 +16,7 @@ from digitlab.export.page_file import page_with
 from digitlab.export.page_weights import PageWeights
 from digitlab.export.read_onnx import read_onnx
 from digitlab.runs import write_text
+from digitlab.runs.commits import unfinished
 from digitlab.runs.user_path import user_path
 from digitlab.runs.version import VERSION
 from digitlab.text import printable
@@ -67,7 +68,7 @@ def _onnx(run: Any, *, half: bool) -> bytes:
         return shipped_file().read_bytes()
     if isinstance(run, (str, os.PathLike)) and Path(run).suffix.lower() == ONNX_SUFFIX:
         return read_network(Path(run))[0]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, unfinished(Path(folder)):
         return export_onnx(run, Path(folder) / "model.onnx", half=half).read_bytes()
 
 

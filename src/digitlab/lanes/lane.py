@@ -10,8 +10,9 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from digitlab.errors import DigitlabError
+from digitlab.errors import DigitlabError, RunError
 from digitlab.model.backend import keras
+from digitlab.runs import machine_failure
 from digitlab.training import tensorflow_epoch as adapter  # the one backend that lanes are for
 from digitlab.training.job import TrainData, TrainJob
 from digitlab.training.programs import Programs
@@ -21,8 +22,7 @@ from digitlab.training.run_job import Told, run_job
 def run_lane(connection: Connection, data: TrainData) -> None:
     """Serve jobs until the connection is closed.
 
-    Sends ``("epoch", row)`` after each epoch and, at the end of a job, ``("done", rows)`` or
-    ``("failed", message)``.
+    Sends ``("epoch", row)`` after each epoch and, at the end of a job, what `do_job` returns.
     """
     # Ctrl-C at a terminal reaches every process of the group; whoever gave the jobs decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -47,14 +47,24 @@ def prepare_process() -> None:
 
 
 def do_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lambda row: None) -> tuple[str, Any]:
-    """Do a job, whatever comes of it: ``("done", rows)`` or ``("failed", message)``; see `run_job`."""
+    """Do a job, whatever comes of it; see `run_job`.
+
+    Returns:
+        ``("done", rows)``; ``("failed", message)`` where the network or its training is at fault;
+        ``("stopped", error)``, with a `RunError`, where the machine or the search's files are, so that nothing may be
+        recorded of the network.
+    """
     # What a user's own `build` draws from Keras' global generators is the trial's own, whichever lane it is in.
     keras.utils.set_random_seed(job.seed)
     try:
         return "done", run_job(job, data, programs, tell)
     except (BrokenPipeError, ConnectionResetError):
         raise
+    except RunError as error:
+        return "stopped", error
     except DigitlabError as error:
         return "failed", error.message
     except Exception as error:  # noqa: BLE001 - whatever a trial does, it must not end the search
+        if (failure := machine_failure(error, f"training {job.name}")) is not None:
+            return "stopped", failure
         return "failed", "".join(traceback.format_exception_only(error)).strip()

@@ -3,14 +3,15 @@
 Two processes of one thread train two small networks in nearly the time that one process of two threads
 takes for one, since the products of a small batch leave little to share out.
 
-A lane that dies (a trial ran out of memory, say) costs the job it had and is replaced. Lanes are forked
-from a server that has imported TensorFlow once and has never run anything on it; they end by themselves
-when this process is gone, however it went.
+A lane that dies (a trial ran out of memory, say) is replaced, and its job is tried once more, alone, so that what
+becomes of it does not depend on the number of lanes. Lanes are forked from a server that has imported TensorFlow once
+and has never run anything on it; they end by themselves when this process is gone, however it went.
 """
 
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from digitlab.errors import UsageError
-from digitlab.lanes.server import lane_context
+from digitlab.errors import MachineError, UsageError
+from digitlab.lanes.server import deaf_to_ctrl_c, lane_context
 from digitlab.training.job import Row, TrainData, TrainJob
 
 # What TensorFlow compiles it never forgets, some megabytes a program: a lane that has done so many jobs
 # makes place for a fresh one.
 JOBS_OF_A_LANE = 64
+# What `multiprocessing` reports for a process whose server died, so that nobody knows how the process itself ended.
+SERVER_LOST = 255
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class _Lane:
     def __init__(self, context: Any, data: TrainData) -> None:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_run_lane, args=(theirs, data), daemon=True)
-        self.process.start()
+        with deaf_to_ctrl_c():  # the server may have to be started first
+            self.process.start()
         theirs.close()
         self.job: TrainJob | None = None
         self.jobs_done = 0
@@ -106,6 +110,8 @@ class Lanes:
         self._context = lane_context()
         self._main_module = main_module
         self._lanes = [self._start() for _ in range(count)]
+        self._again: list[TrainJob] = []  # whose process died once; the first of them is tried again, alone
+        self._epochs_told: dict[str, float] = {}
 
     def _start(self) -> _Lane:
         with contextlib.nullcontext() if self._main_module else _main_module_hidden():
@@ -122,13 +128,16 @@ class Lanes:
 
     @property
     def idle(self) -> list[int]:
-        """Numbers of the lanes that have no job."""
+        """Numbers of the lanes that have no job; none while a job is tried again, which has the machine to itself."""
+        if self._again:
+            return []
         return [number for number, lane in enumerate(self._lanes) if lane.job is None]
 
     @property
     def busy(self) -> int:
-        """How many jobs are being done."""
-        return sum(lane.job is not None for lane in self._lanes)
+        """How many jobs have been given and have not ended."""
+        working = [lane.job for lane in self._lanes if lane.job is not None]
+        return len(working) + sum(job not in working for job in self._again)
 
     def knows(self, number: int, shape: str) -> bool:
         """Whether lane `number` was given a job of that shape before, so that it need not compile."""
@@ -162,12 +171,20 @@ class Lanes:
             yield from self.events()
 
     def events(self) -> Iterator[Progressed | Ended]:
-        """Wait until something happens in the lanes, and tell all that has."""
+        """Wait until something happens in the lanes, and tell all that has.
+
+        Raises:
+            RunError: A file of the search is damaged or missing.
+            MachineError: The machine failed, or killed a job's process twice. Nothing is told of such a job.
+        """
+        if self._again and all(lane.job is None for lane in self._lanes):
+            self.give(0, self._again[0])
         working = {lane.pipe: number for number, lane in enumerate(self._lanes) if lane.job is not None}
         for pipe in connections.wait(list(working)):
-            yield self._receive(working[pipe])
+            if (event := self._receive(working[pipe])) is not None:
+                yield event
 
-    def _receive(self, number: int) -> Progressed | Ended:
+    def _receive(self, number: int) -> Progressed | Ended | None:
         lane = self._lanes[number]
         assert lane.job is not None
         try:
@@ -175,17 +192,50 @@ class Lanes:
         except (EOFError, ConnectionResetError):
             return self._replace(number)
         if kind == "epoch":
-            return Progressed(lane.job, content)
+            return self._progressed(lane.job, content)
         job, lane.job = lane.job, None
         lane.jobs_done += 1
+        self._forget(job)
+        if kind == "stopped":
+            raise content
         return Ended(job, tuple(content), None) if kind == "done" else Ended(job, (), content)
 
-    def _replace(self, number: int) -> Ended:
+    def _progressed(self, job: TrainJob, row: Row) -> Progressed | None:
+        """The event, unless the epoch was told of before its process died."""
+        if row["epoch"] <= self._epochs_told.get(job.name, 0):
+            return None
+        self._epochs_told[job.name] = row["epoch"]
+        return Progressed(job, row)
+
+    def _forget(self, job: TrainJob) -> None:
+        self._epochs_told.pop(job.name, None)
+        if job in self._again:
+            self._again.remove(job)
+
+    def _replace(self, number: int) -> Ended | None:
+        """Start a fresh process in place of one that died, and see to its job: once more, or never again."""
         lane = self._lanes[number]
         lane.process.join()
         code, job = lane.process.exitcode, lane.job
         lane.end()
         self._lanes[number] = self._start()
         assert job is not None
-        why = "killed, most likely for want of memory" if code == -9 else f"ended with exit code {code}"
-        return Ended(job, (), f"its process was {why}" if code == -9 else f"its process {why}")
+        if job not in self._again:
+            self._again.append(job)
+            return None
+        self._forget(job)
+        if code < 0 or code == SERVER_LOST:
+            raise _killed_twice(job, code)
+        return Ended(job, (), f"its process ended with exit code {code}, twice")
+
+
+def _killed_twice(job: TrainJob, code: int) -> MachineError:
+    if code == SERVER_LOST:
+        by = "the end of the server that it was forked from"
+    else:
+        by = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+    why = ", most likely for want of memory" if by == "SIGKILL" else ""
+    return MachineError(
+        f"training {job.name}: its process was killed by {by}, and again when it was tried alone{why}",
+        hint="end other programs and repeat the command, which goes on; or search smaller networks in another folder",
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import signal
 import sys
+from collections.abc import Iterator
 from multiprocessing import forkserver
 from typing import Any
 
@@ -36,7 +39,25 @@ def prepare_lanes() -> None:
     """
     lane_context()
     if sys.platform != "win32":
-        forkserver.ensure_running()
+        with deaf_to_ctrl_c():
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Have processes that are started in the block not heed Ctrl-C, from their first moment on.
+
+    At a terminal it reaches every process of the group; whoever gives the jobs decides what it means. A blocked signal
+    is inherited, and this process loses none: it is delivered when the block ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _refuse_all_but_tensorflow() -> None:

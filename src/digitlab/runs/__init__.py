@@ -4,6 +4,7 @@ from digitlab.runs.atomic import atomic_path, write_bytes, write_text
 from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, new_run_path
 from digitlab.runs.identity import deciding_versions, refuse_differences
 from digitlab.runs.keras_backend import keras_backend, refuse_unknown_backend
+from digitlab.runs.machine_failure import machine_failure, machine_failures
 from digitlab.runs.model_file import find_model
 from digitlab.runs.provenance import available_cores, describe_machine, describe_versions
 
@@ -17,6 +18,8 @@ __all__ = [
     "describe_versions",
     "find_model",
     "keras_backend",
+    "machine_failure",
+    "machine_failures",
     "new_run_path",
     "refuse_differences",
     "refuse_unknown_backend",

@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from digitlab.errors import RunError
+from digitlab.errors import DigitlabError, RunError
+from digitlab.runs.commits import commit, unfinished
+from digitlab.runs.machine_failure import machine_failure
 
 TEMPORARY_PREFIX = ".unfinished-"
 
@@ -25,7 +27,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path: Where the finished file shall appear. Its folder is made if it is missing.
 
     Raises:
-        RunError: The disk is full, or the folder cannot be written to.
+        MachineError: The disk is full, or fails.
+        RunError: The folder cannot be written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,11 +40,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     temporary = Path(name)
     try:
-        yield temporary
-        _make_durable(temporary)
-        temporary.replace(path)
+        with unfinished(temporary):
+            yield temporary
+            _make_durable(temporary)
+            commit(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
+    except DigitlabError:
+        raise
+    except Exception as error:  # HDF5 and others have errors of their own for a full disk
+        if (failure := machine_failure(error, f"cannot write {path}")) is not None:
+            raise failure from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
@@ -79,7 +89,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _cannot_write(path: Path, error: Exception) -> RunError:
-    return RunError(
+    return machine_failure(error, f"cannot write {path}") or RunError(
         f"cannot write {path}: {getattr(error, 'strerror', None) or error}",
         hint="free some space or choose another folder with --out; the same command then goes on",
     )

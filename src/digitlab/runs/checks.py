@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from digitlab.errors import ConfigError, RunError
+from digitlab.runs.machine_failure import machine_failure
 from digitlab.text import in_short
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class CheckError(ValueError):
 
 @contextlib.contextmanager
 def reading(path: Path, hint: str, what: str = "what digitlab wrote there") -> Iterator[None]:
-    """Whatever goes wrong inside is damage to the file.
+    """Whatever goes wrong inside is damage to the file, unless the machine failed.
 
     Args:
         path: The file that is read.
@@ -70,6 +71,7 @@ def reading(path: Path, hint: str, what: str = "what digitlab wrote there") -> I
 
     Raises:
         RunError: Names the file and what was wrong with it.
+        MachineError: The disk failed, or there was no memory to read the file with.
     """
     try:
         yield
@@ -80,7 +82,9 @@ def reading(path: Path, hint: str, what: str = "what digitlab wrote there") -> I
     except _DAMAGE as error:
         if isinstance(error, PermissionError):
             hint = "check its rights"
-        raise RunError(f"{path}: expected {what}, got: {_reason(error)}", hint=hint) from error
+        raise machine_failure(error, f"cannot read {path}") or RunError(
+            f"{path}: expected {what}, got: {_reason(error)}", hint=hint
+        ) from error
 
 
 def shown(value: object) -> str:

@@ -7,6 +7,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import IO
+
+
+def _nowhere_on_disk() -> IO[bytes]:
+    """A file in memory where there are such, since what is kept must not fail with the disk."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 @contextlib.contextmanager
@@ -18,7 +26,7 @@ def silenced_stderr() -> Iterator[None]:
     except (AttributeError, OSError, ValueError):  # no standard error at all, as under pythonw
         yield
         return
-    with tempfile.TemporaryFile() as kept:
+    with _nowhere_on_disk() as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield

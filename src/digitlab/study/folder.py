@@ -69,13 +69,18 @@ def refuse_other_data(folder: RunFolder, dataset: Dataset) -> None:
 
 def close_interrupted(folder: RunFolder) -> None:
     """Leave a folder that says what it is, with a report of the epochs so far."""
-    if not folder.exists():
-        return
-    record = folder.update_record(status="interrupted")
-    if folder.read_history() or "scan" in record or "search" in record:
+    if mark_interrupted(folder):
         from digitlab.report import write_report
 
         write_report(folder.path)
+
+
+def mark_interrupted(folder: RunFolder) -> bool:
+    """Say in run.json that the run was interrupted; whether there is anything yet to draw a report of."""
+    if not folder.exists():
+        return False
+    record = folder.update_record(status="interrupted")
+    return bool(folder.read_history()) or "scan" in record or "search" in record
 
 
 def clear_run(folder: RunFolder) -> None:

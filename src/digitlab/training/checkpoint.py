@@ -100,6 +100,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
         Raises:
             RunError: The file is damaged, or was written for another network.
+            MachineError: It cannot be read.
         """
         if not os.path.lexists(self.path):
             return

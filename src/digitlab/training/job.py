@@ -47,6 +47,7 @@ class TrainJob:
         last_epoch: Epochs done when the job has ended.
         first_epoch: Epochs done before it.
         start: Checkpoint to go on from, where `first_epoch` is above 0.
+        remedy: What to do where `start` is damaged or missing, for the error's hint.
         end: Where to write the checkpoint of the last epoch, to go on from later; `None` writes none.
         weights: Where to write the weights of the epoch that `monitor` was best in, as Keras'
             ``.weights.h5``; `None` writes none.
@@ -65,6 +66,7 @@ class TrainJob:
     last_epoch: int
     first_epoch: int = 0
     start: Path | None = None
+    remedy: str = "search again with --overwrite"
     end: Path | None = None
     weights: Path | None = None
     monitor: str = "val_accuracy"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from digitlab.errors import RunError
+from digitlab.errors import MachineError, RunError
 from digitlab.model.backend import keras
 from digitlab.runs import atomic_path
 from digitlab.training.callbacks import Recorder
@@ -32,6 +32,7 @@ def run_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lam
 
     Raises:
         RunError: The checkpoint to start from is damaged or missing.
+        MachineError: A file could not be read or written.
         FloatingPointError: A loss was no number.
     """
     model = job.build()
@@ -40,7 +41,7 @@ def run_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lam
     epochs = programs.take_up(model, job.batch_size, job.distortion)
     rows: list[Row] = []
     if job.start is not None:
-        _go_on_from(job.start, epochs.model, rows)
+        _go_on_from(job.start, epochs.model, rows, job.remedy)
     callbacks = [
         Recorder(rows, None),
         keras.callbacks.EarlyStopping(
@@ -72,13 +73,15 @@ def run_job(job: TrainJob, data: TrainData, programs: Programs, tell: Told = lam
     return rows
 
 
-def _go_on_from(path: Path, model: Any, rows: list[Row]) -> None:
+def _go_on_from(path: Path, model: Any, rows: list[Row], remedy: str) -> None:
     if not path.exists():
-        raise RunError(
-            f"{path}: expected the checkpoint of an earlier rung, found none",
-            hint="the search's folder is damaged; search again with --overwrite",
-        )
-    Checkpoint(path, [], rows).restore(model)
+        raise RunError(f"{path}: expected the checkpoint of an earlier rung, found none", hint=remedy)
+    try:
+        Checkpoint(path, [], rows).restore(model)
+    except MachineError:
+        raise
+    except RunError as error:
+        raise RunError(error.message, hint=remedy) from error
 
 
 def _refuse_nan(row: Row, job: TrainJob) -> None:

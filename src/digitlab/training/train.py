@@ -17,6 +17,7 @@ from digitlab.runs import (
     deciding_versions,
     describe_versions,
     keras_backend,
+    machine_failures,
     refuse_differences,
 )
 from digitlab.runs.checks import reading
@@ -58,6 +59,7 @@ def train(
 
     Raises:
         RunError: `out` holds a finished run, or one of another configuration, data set or version.
+        MachineError: The disk is full, or memory is short. The same call goes on when that has changed.
     """
     config = config or TrainConfig()
     if out is None:
@@ -122,7 +124,9 @@ def _fit(
     if folder is not None:
         _warn_of_forgetful(callbacks)
     fit = train_network if config.members == 1 else train_committee
-    return fit(parts, config, folder, callbacks=callbacks, progress=progress)
+    # Keras' log for TensorBoard has TensorFlow's own error for a full disk.
+    with machine_failures("training"):
+        return fit(parts, config, folder, callbacks=callbacks, progress=progress)
 
 
 def _fix_threads(threads: int, folder: RunFolder | None) -> None:

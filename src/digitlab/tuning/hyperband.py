@@ -23,6 +23,7 @@ from digitlab.tuning.identity import claim_search
 from digitlab.tuning.kerastuner import TrialStatus, keras_tuner
 from digitlab.tuning.oracle import ScheduledOracle
 from digitlab.tuning.plan import Plan, plan_hyperband
+from digitlab.tuning.remedy import how_to_train_again
 from digitlab.tuning.schedule import TrialKey, trial_seed
 
 # Best networks whose weights are kept, whatever became of their trials.
@@ -120,6 +121,7 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
 
         Raises:
             RunError: The folder holds a search of another space, plan, data or software, or is in use.
+            MachineError: The machine failed. Nothing is recorded of the trials that it stopped.
             UsageError: The hypermodel cannot be sent to another process, or no epoch has the objective.
         """
         data = TrainData(x, y, validation_data)
@@ -180,7 +182,8 @@ class Hyperband(keras_tuner.Hyperband):  # type: ignore[misc]
             seed=trial_seed(self.oracle.seed, key),
             first_epoch=rung.first_epoch,
             last_epoch=rung.last_epoch,
-            start=self._state_path(key.parent.trial_id) if key.parent else None,
+            start=(start := self._state_path(key.parent.trial_id) if key.parent else None),
+            remedy=how_to_train_again(start.parent) if start else "",
             end=self._state_path(trial.trial_id) if rung.last_epoch < self.oracle.max_epochs else None,
             weights=Path(self._get_checkpoint_fname(trial.trial_id)),
             monitor=self.oracle.objective.name,

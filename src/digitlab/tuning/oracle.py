@@ -25,6 +25,7 @@ from digitlab.runs.json_file import read_json
 from digitlab.tuning.draw import Values, draw_configurations
 from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
 from digitlab.tuning.plan import Plan, Rung
+from digitlab.tuning.remedy import how_to_train_again
 from digitlab.tuning.schedule import Schedule, TrialKey
 
 _observation = fields({"value": list_of(finite, least=1, most=1), "step": whole(0, 10**6)})
@@ -154,7 +155,7 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
         wanted = {key.trial_id: key for rungs in self.plan.brackets for key in _keys_of(rungs)}
         found = {}
         for path in sorted(RunFolder(self._project_dir).path.glob("trial_*/trial.json")):
-            with reading(path, "the file is damaged; search again with --overwrite", "a trial of this search"):
+            with reading(path, how_to_train_again(path.parent), "a trial of this search"):
                 state = check_trial(read_json(path))
                 key = wanted[state["trial_id"]]
                 trial = Trial.from_state(state)

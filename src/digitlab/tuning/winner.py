@@ -10,7 +10,7 @@ from digitlab.config import TrainConfig
 from digitlab.errors import RunError
 from digitlab.model.build import build_mlp
 from digitlab.model.keras_classifier import KerasClassifier
-from digitlab.runs import RunFolder
+from digitlab.runs import RunFolder, machine_failure
 from digitlab.runs.checks import reading
 from digitlab.training.callbacks import save_model
 from digitlab.training.job import Row
@@ -49,7 +49,7 @@ class Winner:
         try:
             model.load_weights(path)
         except (OSError, ValueError, KeyError) as error:
-            raise RunError(
+            raise machine_failure(error, f"cannot read {path}") or RunError(
                 f"{path}: expected the winner's weights, got: {str(error).splitlines()[0]}",
                 hint="the file is damaged; run the study again with --overwrite",
             ) from error

@@ -1,0 +1,45 @@
+"""The gate through which every finished file gets its name, and the list of files that are not finished yet.
+
+A process that is interrupted ends without unwinding what it was doing. It shuts the gate first, so that the files stay
+as they are, and removes what is half written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+# Longer than any rename takes; a process that ends must not wait for a file system that hangs.
+PATIENCE_S = 5
+
+_gate = threading.RLock()
+_unfinished: set[Path] = set()
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Name a file or folder that is to be removed if the process is interrupted within the block."""
+    _unfinished.add(path)
+    try:
+        yield path
+    finally:
+        _unfinished.discard(path)
+
+
+def commit(temporary: Path, path: Path) -> None:
+    """Rename a finished file to its place; wait for ever once the gate is shut."""
+    with _gate:
+        temporary.replace(path)
+
+
+def shut_commits() -> None:
+    """From now on only this thread's files appear, and nothing half written stays. For a process that ends."""
+    _gate.acquire(timeout=PATIENCE_S)
+    for path in list(_unfinished):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
