@@ -179,8 +179,8 @@ class _Lab:
     def _prepare(self, arguments: Sequence[str], place: Path) -> int:
         ended = self._stage.run(arguments, place)
         if ended.code:
-            raise SystemExit(f"digitlab {' '.join(arguments)} ended with {ended.code}:\n{ended.output[-2000:]}")
-        return ended.changes
+            raise SystemExit(f"digitlab {' '.join(arguments)} ended with {ended.code}:\n{ended.errors[-2000:]}")
+        return len(ended.changes)
 
     def kill_before_changes(self, kills: int, chance: random.Random) -> Iterator[Outcome]:
         """Runs with `kills` kills in all, the first half of them on runs that are killed ten times."""
@@ -200,10 +200,10 @@ class _Lab:
         for kill in [*plan, None]:
             ended = self._stage.run(self._case.arguments, place, kill)
             if not ended.killed:
-                code, output = ended.code, ended.output
+                code, output = ended.code, ended.errors
                 break
             outcome.kills.append(str(kill))
-            outcome.before.append(_call(ended.before, place))
+            outcome.before.append(_call(ended.changes[kill.at - 1], place))
         self._stage.settle()
         return self._judge(outcome, place, code, output)
 

@@ -76,10 +76,11 @@ def write_inputs(folder: Path) -> None:
     sample = digitlab.load_dataset("sample")
     (folder / "data").mkdir()
     for part, split, count in (("train", sample.train, TRAIN_IMAGES), ("test", sample.test, TEST_IMAGES)):
-        np.save(folder / "data" / f"{part}-images.npy", split.images[:count])
-        np.save(folder / "data" / f"{part}-labels.npy", split.labels[:count])
+        chosen = np.random.default_rng(0).permutation(len(split.labels))[:count]  # the sample is sorted by class
+        np.save(folder / "data" / f"{part}-images.npy", split.images[chosen])
+        np.save(folder / "data" / f"{part}-labels.npy", split.labels[chosen])
     (folder / "pictures").mkdir()
-    for number, image in enumerate(sample.test.images[:PICTURES]):
+    for number, image in enumerate(sample.test.images[:: len(sample.test) // PICTURES][:PICTURES]):
         Image.fromarray(255 - image).save(folder / "pictures" / f"{number:03d}.png")
 
 

@@ -38,6 +38,9 @@ def import_everything() -> None:
             importlib.import_module(module.name)
     for name in _HEAVY:
         importlib.import_module(name)
+    from matplotlib.figure import Figure
+
+    Figure().savefig(io.BytesIO())  # finds the fonts
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,17 @@ class Ended:
 
     Args:
         code: Its exit code; negative: the signal.
-        changes: How many changes of files it had made.
+        changes: The changes of files that it made, in order; of a killed one also the change that did not happen.
         killed: Whether it was killed as it was to be.
-        before: The change that it was killed before.
-        output: What it printed, both streams.
+        output: What it printed on standard output.
+        errors: What it printed on standard error.
     """
 
     code: int
-    changes: int
+    changes: list[Change]
     killed: bool
-    before: Change | None
     output: str
+    errors: str
 
 
 @dataclass
@@ -119,22 +122,22 @@ class Stage:
 
         Workers that outlive their command go on while later commands run, as they would.
         """
-        log = root.with_suffix(".log")
+        printed = root.with_suffix(".stdout"), root.with_suffix(".stderr")
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _be_command(arguments, root, log, theirs)
+            _be_command(arguments, root, printed, theirs)
         theirs.close()
         _, descriptors, *_ = socket.recv_fds(ours, 1, 1)
         ours.close()
         watched = _Watched(pid, descriptors[0], str(root.resolve()), kill)
         self._watched[watched.listener] = watched
         code = self._wait(pid)
-        before = watched.changes[kill.at - 1] if kill and watched.killed else None
-        return Ended(code, len(watched.changes), watched.killed, before, log.read_text(errors="replace"))
+        output, errors = (path.read_text(errors="replace") for path in printed)
+        return Ended(code, watched.changes, watched.killed, output, errors)
 
     def settle(self, seconds: float = 30.0) -> None:
         """Wait until every worker that outlived its command is gone."""
@@ -183,13 +186,13 @@ def _process_of(thread: int) -> int | None:
     return None
 
 
-def _be_command(arguments: Sequence[str], root: Path, log: Path, supervisor: socket.socket) -> None:
+def _be_command(arguments: Sequence[str], root: Path, printed: tuple[Path, Path], supervisor: socket.socket) -> None:
     """What a forked child does: it never returns."""
     code = 1
     try:
         os.setsid()
         os.chdir(root)
-        _redirect(log)
+        _redirect(*printed)
         _fork_the_forkserver()
         listener = watch_changes()
         socket.send_fds(supervisor, [b"."], [listener])
@@ -214,10 +217,10 @@ def _be_command(arguments: Sequence[str], root: Path, log: Path, supervisor: soc
         os._exit(code)
 
 
-def _redirect(log: Path) -> None:
+def _redirect(output: Path, errors: Path) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    for source, target in ((nothing, 0), (file, 1), (file, 2)):
+    files = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666) for path in (output, errors)]
+    for source, target in ((nothing, 0), (files[0], 1), (files[1], 2)):
         os.dup2(source, target)
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
