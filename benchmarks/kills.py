@@ -276,9 +276,7 @@ class _scratch:  # noqa: N801 - used as a function
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _section(
-    given: argparse.Namespace, outcomes: Sequence[Outcome], counts: dict[str, int], duration_s: float
-) -> str:
+def _section(given: argparse.Namespace, outcomes: Sequence[Outcome], counts: dict[str, int], duration_s: float) -> str:
     rows = [_row(case.name, [o for o in outcomes if o.case == case.name], counts.get(case.name, 0)) for case in CASES]
     kills = sum(len(outcome.kills) for outcome in outcomes)
     exact = sum(not outcome.wrong for outcome in outcomes)

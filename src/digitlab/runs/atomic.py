@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from digitlab.errors import RunError
+from digitlab.runs.lock_file import locked_if_free, try_lock
 
 TEMPORARY_PREFIX = ".unfinished-"
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, clean_up: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success make it durable and rename it there.
 
     The temporary name keeps `path`'s suffixes (up to two, as in ``.weights.h5``), since Keras and
@@ -23,19 +27,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: Where the finished file shall appear. Its folder is made if it is missing.
+        clean_up: Whether temporary files of the same `path` that killed processes left are removed first. This is
+            for a file that a user names, in a folder that no process locks. The temporary file is then locked, so
+            that other processes know that it is in use. Defaults to False. HDF5 files cannot be written so, since
+            HDF5 locks them itself.
 
     Raises:
         RunError: The disk is full, or the folder cannot be written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f"{TEMPORARY_PREFIX}{path.stem[:40]}-", suffix="".join(path.suffixes[-2:]), dir=path.parent
-        )
-        os.close(handle)
+        handle, temporary = _open_temporary(path, clean_up=clean_up)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    temporary = Path(name)
     try:
         yield temporary
         _make_durable(temporary)
@@ -44,6 +48,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
     _sync_folder(path.parent)
 
 
@@ -59,9 +65,40 @@ def write_text(path: Path, content: str) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed while writing left behind; for whoever alone writes in `folder`."""
-    for path in folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
+    """Remove the temporary files of killed processes below a folder whose lock the caller holds.
+
+    A folder below it that another process has locked, such as a run inside a study, is left as it is.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except PermissionError:  # a folder of somebody else's
+        return
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            with locked_if_free(path / LOCK) as is_free:
+                if is_free:
+                    remove_unfinished(path)
+        elif path.name.startswith(TEMPORARY_PREFIX):
+            path.unlink(missing_ok=True)
+
+
+def _open_temporary(path: Path, *, clean_up: bool) -> tuple[int | None, Path]:
+    """Make the temporary file of `path`; with `clean_up` also the descriptor by which it is locked."""
+    prefix, suffix = f"{TEMPORARY_PREFIX}{path.stem[:40]}-", "".join(path.suffixes[-2:])
+    locks = clean_up and sys.platform != "win32"  # Windows lets nobody write into a locked file
+    if locks:
+        for other in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}{glob.escape(suffix)}"):
+            with locked_if_free(other) as is_free:
+                if is_free:
+                    other.unlink(missing_ok=True)
+    while True:
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
+        if not locks:
+            os.close(handle)
+            return None, Path(name)
+        if try_lock(handle) and os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another process took it for a leftover before it was locked
 
 
 def _make_durable(path: Path) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from digitlab.errors import RunError
-from digitlab.runs.atomic import remove_unfinished, write_text
+from digitlab.runs.atomic import LOCK, remove_unfinished, write_text
+from digitlab.runs.lock_file import try_lock
 
 FORMAT = 1
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "duration_s")
@@ -102,54 +103,58 @@ class RunFolder:
         write_text(self / "history.csv", text.getvalue())
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, hint: str = "wait for it to end, or choose another folder with --out") -> Iterator[None]:
         """Hold the folder for this process, so that two runs never write into it at once.
 
         The operating system lets go of it when the process ends, however it ends. What a killed
         process was writing at that moment is removed.
+
+        Args:
+            hint: What to do where another process holds it.
 
         Raises:
             RunError: Another process holds it, or the folder cannot be made.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self / ".lock").open("w")
+            file = (self / LOCK).open("w")
         except OSError as error:
             raise RunError(
                 f"cannot make the run folder {self.path}: {error.strerror or error}",
                 hint="choose another with --out",
             ) from error
         with file:
-            if not _try_lock(file):
-                raise RunError(
-                    f"{self.path} is in use by another digitlab process",
-                    hint="wait for it to end, or choose another folder with --out",
-                )
+            if not try_lock(file.fileno()):
+                raise RunError(f"{self.path} is in use by another digitlab process", hint=hint)
             remove_unfinished(self.path)
             yield
 
 
-def new_run_path(command: str, root: Path = Path("runs")) -> Path:
-    """A folder under `root` that does not exist yet, named by command and time."""
+def make_run_folder(command: str, root: Path = Path("runs")) -> Path:
+    """Make a new folder under `root`, named by command and time.
+
+    Of processes that ask at the same moment, each gets a folder of its own.
+
+    Args:
+        command: The verb that makes the run.
+        root: Made if it is missing. Defaults to ``runs`` in the current folder.
+
+    Returns:
+        The folder, which is empty.
+
+    Raises:
+        RunError: It cannot be made.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = root / f"{command}-{stamp}"
-    number = 1
-    while path.exists():
-        number += 1
-        path = root / f"{command}-{stamp}-{number}"
-    return path
-
-
-def _try_lock(file: IO[str]) -> bool:
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        root.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = root / (f"{command}-{stamp}" if number == 1 else f"{command}-{stamp}-{number}")
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                break
+    except OSError as error:
+        raise RunError(
+            f"cannot make a run folder in {root}: {error.strerror or error}", hint="choose another with --out"
+        ) from error
+    return path
