@@ -18,6 +18,7 @@ Linux on x86-64 only. It rewrites the section "Kills" of RESULTS.md, unless only
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -32,7 +33,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from injection.cases import CASES, OUT, Case, Places, write_inputs
+from injection.cases import CASES, OUT, PICTURES, TEST_IMAGES, TRAIN_IMAGES, Case, Places, write_inputs
 from injection.compare import contents, differences
 from injection.forked import Kill, Stage
 from injection.seccomp import refuse_elsewhere
@@ -100,14 +101,8 @@ def _campaign(given: argparse.Namespace) -> None:
 
 def _gather(given: argparse.Namespace) -> tuple[list[Outcome], dict[str, int]]:
     """The outcomes of all workers, one core each, and how many changes each uninterrupted command makes."""
-    cores = sorted(os.sched_getaffinity(0))
     workers = [
-        subprocess.Popen(
-            [sys.executable, *sys.argv, "--share", str(number)],
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=lambda core=cores[number % len(cores)]: os.sched_setaffinity(0, {core}),
-        )
+        subprocess.Popen([sys.executable, *sys.argv, "--share", str(number)], stdout=subprocess.PIPE, text=True)
         for number in range(given.workers)
     ]
     outcomes, counts = [], {}
@@ -124,9 +119,9 @@ def _gather(given: argparse.Namespace) -> tuple[list[Outcome], dict[str, int]]:
 
 
 def _work(given: argparse.Namespace) -> None:
-    """A worker's share of every case."""
-    for name in ("PYTHONHASHSEED", "TF_CPP_MIN_LOG_LEVEL"):
-        os.environ.pop(name, None)
+    """A worker's share of every case, on one core."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[given.share % len(cores)]})
     with _scratch(given) as folder:
         stage = Stage()
         for case in CASES:
@@ -149,7 +144,7 @@ def _kill_case(stage: Stage, folder: Path, case: Case, given: argparse.Namespace
     chance = random.Random(f"{given.seed} {given.share} {case.name}")
     lab = _Lab(stage, folder, case)
     say({"case": case.name, "changes": lab.changes})
-    for outcome in [*lab.kill_before_changes(kills, chance), *lab.kill_at_moments(moments, chance)]:
+    for outcome in itertools.chain(lab.kill_before_changes(kills, chance), lab.kill_at_moments(moments, chance)):
         say(asdict(outcome))
 
 
@@ -167,10 +162,7 @@ class _Lab:
         alone = [argument for argument in self._case.arguments if argument != "--overwrite"]
         self._prepare(alone, place)
         self._expected = contents(place / OUT)
-        if case.before:
-            place = self._places.ready()
-        else:
-            place = self._places.empty()
+        place = self._places.ready()
         self.changes = self._prepare(self._case.arguments, place)
         if wrong := differences(contents(place / OUT), self._expected):
             raise SystemExit(f"{case.name}, uninterrupted, ends differently each time: {wrong}")
@@ -289,7 +281,7 @@ uniformly from the changes of the uninterrupted command, and at uniformly drawn 
 included. A change is a system call that creates, writes, cuts, renames or removes a file or a folder of the run,
 counted over the command and its workers in one order; a seccomp filter stops the process before it. Half of the kills
 end the workers too; otherwise they outlive their command, which is run again at once. Half of the kills fall on runs
-that are killed ten times. {4 * 100} training images, {100} test images, one core per run.
+that are killed ten times. {TRAIN_IMAGES} training images, {TEST_IMAGES} test images,\n{PICTURES} pictures, one core per run.
 
 Exact: the last run's exit code is 0, and the folder has the same files as after an uninterrupted command, no temporary
 file among them, with the same weights, optimizer state, history, trials, scores, predictions and answers; durations

@@ -1,1 +1,1 @@
-"""Faults put into digitlab's own commands: kills before a chosen change of a file, and how their outcome is compared."""
+"""Faults that are put into digitlab's own commands: kills before a change of a file, and damaged records."""

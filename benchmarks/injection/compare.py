@@ -1,6 +1,6 @@
 """`contents`: what must be equal of two folders, one made by an interrupted command and one by an uninterrupted one.
 
-Equal are: which files there are, hidden ones included; every array of every network, optimizer state included;
+Equal are: which files and folders there are, hidden ones included; every array of every network, optimizer state included;
 tables, records and answers in every value but those that tell time. Not compared are the lock and TensorBoard's logs,
 and of report.html and the figures only that they are there: they are drawn from the compared files.
 """
@@ -25,11 +25,10 @@ _LOG_FOLDER, _LOCK = "tensorboard", ".lock"
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """A short text for every file of a folder, by its path in it; equal texts, equal files."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    """A short text for every file and folder in a folder, by its path in it; equal texts, equal files."""
     return {
-        str(path.relative_to(folder)): _content(path)
-        for path in files
+        str(path.relative_to(folder)): "a folder" if path.is_dir() else _content(path)
+        for path in sorted(folder.rglob("*"))
         if path.name != _LOCK and _LOG_FOLDER not in path.relative_to(folder).parts
     }
 

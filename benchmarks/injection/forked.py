@@ -203,7 +203,7 @@ def _be_command(arguments: Sequence[str], root: Path, printed: tuple[Path, Path]
         main(list(arguments))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a process that ends, as Python ends one
         import traceback
 
         traceback.print_exc()

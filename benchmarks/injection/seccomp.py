@@ -17,6 +17,7 @@ import platform
 import struct
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 _SYS_SECCOMP = 317
 _SECCOMP_SET_MODE_FILTER, _NEW_LISTENER = 1, 1 << 3
@@ -102,13 +103,13 @@ def let_happen(listener: int, change: Change) -> None:
 def _path(thread: int, kind: str, arguments: list[int]) -> str:
     """The absolute path that a call means."""
     if kind == "fd":
-        return os.readlink(f"/proc/{thread}/fd/{arguments[0] & 0xFFFFFFFF}")
+        return os.readlink(f"/proc/{thread}/fd/{arguments[0] & 0xFFFFFFFF}")  # noqa: PTH115 - keeps " (deleted)"
     folder, address = f"/proc/{thread}/cwd", arguments[0]
     if kind == "at":
         descriptor, address = ctypes.c_int(arguments[0] & 0xFFFFFFFF).value, arguments[1]
         folder = folder if descriptor == _AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
     text = _text(thread, address)
-    return os.path.normpath(text if text.startswith("/") else os.path.join(os.readlink(folder), text))  # noqa: PTH118
+    return os.path.normpath(text if text.startswith("/") else Path(folder).readlink() / text)
 
 
 def _text(thread: int, address: int) -> str:
