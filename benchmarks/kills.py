@@ -281,7 +281,8 @@ uniformly from the changes of the uninterrupted command, and at uniformly drawn 
 included. A change is a system call that creates, writes, cuts, renames or removes a file or a folder of the run,
 counted over the command and its workers in one order; a seccomp filter stops the process before it. Half of the kills
 end the workers too; otherwise they outlive their command, which is run again at once. Half of the kills fall on runs
-that are killed ten times. {TRAIN_IMAGES} training images, {TEST_IMAGES} test images,\n{PICTURES} pictures, one core per run.
+that are killed ten times. {TRAIN_IMAGES} training images, {TEST_IMAGES} test images, {PICTURES} pictures, one core per
+run.
 
 Exact: the last run's exit code is 0, and the folder has the same files as after an uninterrupted command, no temporary
 file among them, with the same weights, optimizer state, history, trials, scores, predictions and answers; durations

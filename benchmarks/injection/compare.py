@@ -1,8 +1,8 @@
 """`contents`: what must be equal of two folders, one made by an interrupted command and one by an uninterrupted one.
 
-Equal are: which files and folders there are, hidden ones included; every array of every network, optimizer state included;
-tables, records and answers in every value but those that tell time. Not compared are the lock and TensorBoard's logs,
-and of report.html and the figures only that they are there: they are drawn from the compared files.
+Equal are: which files and folders there are, hidden ones included; every array of every network, optimizer state
+included; tables, records and answers in every value but those that tell time. Not compared are the lock and
+TensorBoard's logs, and of report.html and the figures only that they are there: they are drawn from the compared files.
 """
 
 from __future__ import annotations
