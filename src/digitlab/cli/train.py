@@ -82,6 +82,7 @@ def train(
         "shard_images": shard_images,
         "seed": seed,
     }
+    path: Path | None
     if resume is not None:
         options.refuse_beside_resume("train", resume, [out, config, preset, data, overwrite, *changes.values()])
         record = options.read_resumed("train", resume)
