@@ -63,7 +63,7 @@ def _hash(content: bytes) -> str:
 def _keras(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         # metadata.json has the date. An address in memory and the numbers of automatic names say nothing.
-        config = re.sub(rb'"shared_object_id": \d+|(?<=[a-z])_\d+"', b"", archive.read("config.json"))
+        config = re.sub(rb'"shared_object_id": \d+|(?<=[a-z])_\d+(?=")', b"", archive.read("config.json"))
         return f"config {_hash(config)} arrays " + _weights(io.BytesIO(archive.read("model.weights.h5")))
 
 
