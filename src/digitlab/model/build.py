@@ -60,9 +60,9 @@ def average_networks(members: Sequence[Any]) -> Any:
 
 
 def _without_optimizer(member: Any, name: str) -> Any:
-    copy = keras.models.clone_model(member)
+    # Not `clone_model`, which compiles the copy as the original. A network's layers may not share a name.
+    copy = type(member).from_config({**member.get_config(), "name": name})
     copy.set_weights(member.get_weights())
-    copy.name = name  # a network's layers may not share a name
     return copy
 
 
