@@ -230,7 +230,7 @@ class _Lab:
         outcome.wrong = differences(contents(place / OUT), self._expected)
         # It may be killed after it had finished and before it ended.
         if code != 0 and not (FINISHED in output and not outcome.wrong):
-            outcome.wrong.insert(0, f"exit code {code}")
+            outcome.wrong.insert(0, "it did not end" if code == -signal.SIGKILL else f"exit code {code}")
             outcome.said = " / ".join(output.strip().splitlines()[-2:])
         shutil.rmtree(place)
         return outcome

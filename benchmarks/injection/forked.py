@@ -106,10 +106,11 @@ class Stage:
     """Runs commands. One thread, so that it may fork.
 
     Args:
-        timeout_s: How long a command may take before it counts as hung. Defaults to 180.
+        timeout_s: How long a command may take before it counts as hung. Defaults to 900, since other
+            work on the same cores may slow it down.
     """
 
-    def __init__(self, timeout_s: float = 180.0) -> None:
+    def __init__(self, timeout_s: float = 900.0) -> None:
         self._timeout_s = timeout_s
         self._watched: dict[int, _Watched] = {}
         import_everything()

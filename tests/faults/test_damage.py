@@ -1,6 +1,7 @@
 """A damaged record of a run ends in an error of digitlab's own or in the right result, and never in a silent other one.
 
-Twenty damages here; two hundred, as before a release: ``DIGITLAB_DAMAGES=200 make test ARGS=tests/faults/test_damage.py``.
+Twenty damages here; two hundred, as before a release:
+``DIGITLAB_DAMAGES=200 make test ARGS=tests/faults/test_damage.py``.
 """
 
 import json
