@@ -92,6 +92,10 @@ bench-bulk: $(VENV)/.ready-test ## predict ten million images on Ray beside a pl
 bench-shards: $(VENV)/.ready-train ## train on 8,000,000 images in shards and measure memory and rate (five minutes, 7 GB of disk)
 	$(BIN)/python benchmarks/shards.py $(ARGS)
 
+.PHONY: bench-kills
+bench-kills: $(VENV)/.ready-test ## kill commands 500 times, run them again and compare how they end (20 minutes; Linux on x86-64)
+	$(BIN)/python benchmarks/kills.py $(ARGS)
+
 .PHONY: model
 model: $(VENV)/.ready-train ## train the networks that ship with digitlab, and write their card (a quarter of an hour)
 	$(BIN)/python tools/make_model.py $(ARGS)

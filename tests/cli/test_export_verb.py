@@ -214,3 +214,25 @@ def test_training_anew_removes_the_export_of_the_run_that_was(digitlab, run):
     digitlab("export", run)
     clear_run(RunFolder(run))
     assert not (run / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("verb", ["report", "export", "export to its own file"])
+def test_a_run_that_another_process_writes_into_is_not_written_into(digitlab, run, verb):
+    arguments = {
+        "report": ["report", run],
+        "export": ["export", run],
+        "export to its own file": ["export", run, "--out", run / "model.onnx"],
+    }[verb]
+    before = sorted(p.name for p in run.iterdir())
+    with RunFolder(run).lock():
+        code, out, err = digitlab(*arguments)
+    assert (code, out) == (1, "")
+    assert "is in use by another digitlab process\nhint: wait for it to end" in err
+    assert sorted({*before, ".lock"}) == sorted(p.name for p in run.iterdir())
+
+
+def test_a_report_of_no_run_makes_no_folder(digitlab, tmp_path):
+    code, _, err = digitlab("report", tmp_path / "none")
+    assert code == 1
+    assert "found no run.json" in err
+    assert not (tmp_path / "none").exists()

@@ -220,6 +220,26 @@ def test_a_finished_run_is_not_overwritten_unless_asked(finished, data, capfd):
     assert (out / "model.keras").read_bytes() == before
 
 
+def test_a_checkpoint_that_a_kill_after_training_left_is_removed_by_the_resume(finished, tmp_path, capfd):
+    _, whole, _ = finished
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    (out / "checkpoints" / "state.npz").write_bytes(b"of the last epoch")
+    record = RunFolder(out).read_record()
+    del record["stages"]["report"]
+    RunFolder(out).write_record({**record, "status": "running"})
+    code, _, err = run(capfd, "train", "--resume", out)
+    assert code == 0, err
+    assert not (out / "checkpoints" / "state.npz").exists()
+
+
+def test_data_that_are_not_there_leave_no_run_folder(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capfd, "train", "--data", "nowhere")
+    assert code == 2, err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_of_other_things_is_left_alone(tmp_path, data, capfd):
     (tmp_path / "thesis.docx").write_text("years of work")
     code, _, err = run(capfd, "train", "--data", data, "--out", tmp_path, *OPTIONS, "--overwrite")

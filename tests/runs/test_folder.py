@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from digitlab.errors import RunError
-from digitlab.runs import RunFolder, new_run_path
+from digitlab.runs import RunFolder, make_run_folder
 
 
 def test_a_folder_without_a_run_is_said_so(tmp_path):
@@ -51,7 +52,14 @@ def test_a_second_process_is_told_that_the_folder_is_in_use(tmp_path):
     assert again.returncode == 0
 
 
-def test_new_runs_never_share_a_folder(tmp_path):
-    first = new_run_path("train", tmp_path)
-    first.mkdir()
-    assert new_run_path("train", tmp_path) != first
+def test_runs_that_begin_in_the_same_second_get_folders_of_their_own(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: make_run_folder("train", tmp_path / "runs"), range(40)))
+    assert len(set(made)) == 40
+    assert all(path.is_dir() for path in made)
+
+
+def test_where_no_run_folder_can_be_made_it_is_said(tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(RunError, match=r"cannot make a run folder in .*runs"):
+        make_run_folder("train", tmp_path / "runs")

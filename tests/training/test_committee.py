@@ -1,7 +1,10 @@
 """A committee is several networks, each as it would be alone, and the mean of what they say."""
 
+import io
 import json
+import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -90,6 +93,26 @@ def test_an_interrupted_one_goes_on_with_the_member_that_it_was_at_and_ends_the_
         np.testing.assert_array_equal(a, b)
     without_time = [{k: v for k, v in row.items() if k != "duration_s"} for row in resumed.history]
     assert without_time == [{k: v for k, v in row.items() if k != "duration_s"} for row in run.history]
+
+
+def stored(path):
+    """Every array of a ``.keras`` file, optimizer state included."""
+    found = {}
+
+    def collect(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()].tobytes()
+
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        file.visititems(collect)
+    return found
+
+
+def test_the_file_of_a_resumed_one_holds_the_same_arrays_as_that_of_an_uninterrupted_one(split, run, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(5)])
+    train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(0)])
+    assert stored(tmp_path / "cut" / "model.keras") == stored(run.path / "model.keras")
 
 
 def test_progress_counts_the_epochs_of_all_members_through(split):

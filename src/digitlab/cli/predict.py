@@ -132,5 +132,5 @@ def _target(out: str | None, *, overwrite: bool) -> Iterator[IO[str]]:
     path = user_path(out)
     if path.exists() and not overwrite:
         raise RunError(f"{path}: expected no such file yet, found one", hint="add --overwrite, or choose another --out")
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_path(path, clean_up=True) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file

@@ -13,6 +13,6 @@ from digitlab.cli.paths import checked
 
 def report(run: Annotated[Path, typer.Argument(callback=checked, metavar="RUN", help="A run folder.")]) -> None:
     """Write the figures and report.html of a run again, from its own files."""
-    from digitlab.report import write_report
+    from digitlab.study.report import report_run
 
-    stdout.print(str(write_report(run)), markup=False, soft_wrap=True)
+    stdout.print(str(report_run(run)), markup=False, soft_wrap=True)

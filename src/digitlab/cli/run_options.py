@@ -65,11 +65,11 @@ def read_resumed(verb: str, path: Path) -> dict[str, Any]:
     return record
 
 
-def new_path(verb: str) -> Path:
-    """A new run folder under ``runs/``."""
-    from digitlab.runs import new_run_path
+def new_run(verb: str) -> Path:
+    """Make a new run folder under ``runs/``. Called once the data are known to be there, since it leaves a trace."""
+    from digitlab.runs import make_run_folder
 
-    return new_run_path(verb)
+    return make_run_folder(verb)
 
 
 def parse_numbers(option: str, text: str, kind: type[int] | type[float]) -> tuple[Any, ...]:

@@ -46,7 +46,7 @@ def scan(
         settings = ScanSettings(chosen, **{key: value for key, value in asked.items() if value is not None})
         base = options.base_config(preset, config, seed=seed)
         study, source = Study("scan", SearchConfig(base=base), SearchSpace(), settings), data or "auto"
-    record = study_run.run(study, source, resume or out or options.new_path("scan"), overwrite, lanes)
+    record = study_run.run(study, source, resume or out, overwrite, lanes)
     if as_json:
         print_json({**study_run.json_head(record), "scan": record["scan"]})
         return

@@ -65,7 +65,7 @@ def study(
             "study", base, searching.build_space(space, axes), search, scan_epochs or 3, recipe
         )
         source = data or "auto"
-    record = study_run.run(planned, source, resume or out or options.new_path("study"), overwrite, lanes)
+    record = study_run.run(planned, source, resume or out, overwrite, lanes)
     if as_json:
         print_json(_summary(record))
         return

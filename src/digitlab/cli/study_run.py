@@ -39,9 +39,9 @@ def resumed(verb: str, path: Path) -> tuple[Study, str]:
 
 
 def run(
-    study: Study, source: str, path: Path, overwrite: bool, lanes: int | None, address: str | None = None
+    study: Study, source: str, path: Path | None, overwrite: bool, lanes: int | None, address: str | None = None
 ) -> dict[str, Any]:
-    """Load the data and run the study; an interruption says how to go on."""
+    """Load the data and run the study; an interruption says how to go on. `None` is a new folder under ``runs/``."""
     from digitlab.lanes.server import prepare_lanes
     from digitlab.study.study import Listener, run_study
 
@@ -49,6 +49,7 @@ def run(
         # TensorFlow is imported for the lanes while this process reads the data and imports it too.
         prepare_lanes()
     dataset = load_with_progress(source)
+    path = path or options.new_run(study.command)
     stderr.print(
         f"[bold]{escape(dataset.name)}[/bold]: {len(dataset.train):,} images to train on,"
         f" {len(dataset.test):,} to test -> {escape(str(path))}"

@@ -87,6 +87,7 @@ def train(
         "shard_images": shard_images,
         "seed": seed,
     }
+    path: Path | None
     if resume is not None:
         options.refuse_beside_resume("train", resume, [out, config, preset, data, overwrite, *changes.values()])
         record = options.read_resumed("train", resume)
@@ -94,7 +95,7 @@ def train(
         settings = TrainConfig.from_mapping(record["config"])
     else:
         settings = options.base_config(preset, config, usual=options.RECIPE, **changes)
-        path, source = out or options.new_path("train"), data or "auto"
+        path, source = out, data or "auto"
     summary = run_training(path, settings, source, overwrite=overwrite)
     if as_json:
         print_json(summary)
@@ -102,13 +103,14 @@ def train(
         show_summary(summary)
 
 
-def run_training(path: Path, config: TrainConfig, source: str, *, overwrite: bool = False) -> dict[str, Any]:
-    """Load the data, train, evaluate, report; an interruption says how to go on."""
+def run_training(path: Path | None, config: TrainConfig, source: str, *, overwrite: bool = False) -> dict[str, Any]:
+    """Load the data, train, evaluate, report; an interruption says how to go on. `None`: a new folder in ``runs``."""
     from digitlab.runs.keras_backend import BACKENDS, keras_backend, refuse_unknown_backend
     from digitlab.study.train import train_and_report
 
     refuse_unknown_backend(keras_backend())  # before anything is read or written
     dataset = load_with_progress(source)
+    path = path or options.new_run("train")
     stderr.print(
         f"[bold]{escape(dataset.name)}[/bold]: {len(dataset.train):,} images to train on, {len(dataset.test):,} to test"
     )

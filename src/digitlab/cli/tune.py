@@ -57,7 +57,7 @@ def tune(
         source = data or "auto"
     if address is not None and study.search.engine != "ray":
         raise UsageError("--address: expected it with --engine ray, got it without", hint="add --engine ray")
-    record = study_run.run(study, source, resume or out or options.new_path("tune"), overwrite, lanes, address)
+    record = study_run.run(study, source, resume or out, overwrite, lanes, address)
     if as_json:
         search_record = record["search"]
         more = {key: search_record[key] for key in ("trials", "epochs", "best", "finalists", "choice", "failed")}

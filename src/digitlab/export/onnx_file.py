@@ -56,7 +56,7 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
     names = _checked_names(class_names if class_names is not None else own_names, KerasClassifier(model).num_classes)
     members = read_members(model)
     content = onnx_bytes(members, names, half=half)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, clean_up=True) as temporary:
         temporary.write_bytes(content)
         verify(temporary, model, members, HALF_TOLERANCE if half else TOLERANCE)
     return path

@@ -15,7 +15,7 @@ from digitlab.export.onnx_file import export_onnx
 from digitlab.export.page_file import page_with
 from digitlab.export.page_weights import PageWeights
 from digitlab.export.read_onnx import read_onnx
-from digitlab.runs import write_text
+from digitlab.runs import atomic_path
 from digitlab.runs.commits import unfinished
 from digitlab.runs.user_path import user_path
 from digitlab.runs.version import VERSION
@@ -54,7 +54,8 @@ def export_page(run: Any, path: str | Path) -> Path:
     for half in (False, True):
         content = _page(_onnx(run, half=half), _name(run), half=half)
         if len(content.encode()) <= MOST_BYTES:
-            write_text(path, content)
+            with atomic_path(path, clean_up=True) as temporary:
+                temporary.write_bytes(content.encode())
             return path
     raise ModelError(
         f"expected a network whose page is at most {MOST_BYTES:,} bytes, got {len(content.encode()):,} with float16",

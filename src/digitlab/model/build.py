@@ -40,21 +40,30 @@ def build_mlp(config: TrainConfig, num_classes: int) -> Any:
 def average_networks(members: Sequence[Any]) -> Any:
     """A plain Functional network that gives the mean of its members' probabilities.
 
+    The members are copied without their optimizers, which nothing goes on with. The file is the same whether a member
+    was trained a moment ago or read from its own file.
+
     Args:
-        members: Networks from 28x28 pixels to the same number of probabilities. They become layers of it, called
-            ``member_1``, ``member_2``, ...
+        members: Networks from 28x28 pixels to the same number of probabilities. Copies of them become its layers,
+            called ``member_1``, ``member_2``, ...
 
     Returns:
         The network, compiled to be scored, and with plain gradient descent, whose state fits into its file.
     """
-    for number, member in enumerate(members, 1):
-        member.name = f"member_{number}"  # a network's layers may not share a name
+    copies = [_without_optimizer(member, f"member_{number}") for number, member in enumerate(members, 1)]
     images = keras.Input(IMAGE_SHAPE)
-    averaged = keras.layers.Average(name="probabilities")([member(images) for member in members])
+    averaged = keras.layers.Average(name="probabilities")([copy(images) for copy in copies])
     model = keras.Model(images, averaged, name="committee")
     model.compile(optimizer=keras.optimizers.SGD(), loss="categorical_crossentropy", metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _without_optimizer(member: Any, name: str) -> Any:
+    # Not `clone_model`, which compiles the copy as the original. A network's layers may not share a name.
+    copy = type(member).from_config({**member.get_config(), "name": name})
+    copy.set_weights(member.get_weights())
+    return copy
 
 
 def _layers(config: TrainConfig, num_classes: int) -> list[Any]:

@@ -53,7 +53,7 @@ def annotate(picture: Any, lines: Sequence[Line], path: Path) -> Path:
     digits = [digit for line in lines for digit in line.digits]
     for digit in digits:
         _draw_box(drawn, digit, scale)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, clean_up=True) as temporary:
         whole = _with_strip(drawn, digits)
         options = {"compress_level": 1} if whole.width * whole.height > QUICK_PIXELS else {}
         whole.save(temporary, format=kind, **options)

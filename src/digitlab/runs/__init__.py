@@ -1,7 +1,7 @@
 """Run folders: what a run leaves behind, written so that nothing is ever half there."""
 
 from digitlab.runs.atomic import atomic_path, write_bytes, write_text
-from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, new_run_path
+from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, make_run_folder
 from digitlab.runs.identity import deciding_versions, refuse_differences
 from digitlab.runs.keras_backend import keras_backend, refuse_unknown_backend
 from digitlab.runs.machine_failure import machine_failure, machine_failures
@@ -20,7 +20,7 @@ __all__ = [
     "keras_backend",
     "machine_failure",
     "machine_failures",
-    "new_run_path",
+    "make_run_folder",
     "refuse_differences",
     "refuse_unknown_backend",
     "write_bytes",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from digitlab.errors import DigitlabError, RunError
 from digitlab.runs.commits import commit, unfinished
+from digitlab.runs.lock_file import locked_if_free, try_lock
 from digitlab.runs.machine_failure import machine_failure
 
 TEMPORARY_PREFIX = ".unfinished-"
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, clean_up: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success make it durable and rename it there.
 
     The temporary name keeps `path`'s suffixes (up to two, as in ``.weights.h5``), since Keras and
@@ -25,6 +28,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: Where the finished file shall appear. Its folder is made if it is missing.
+        clean_up: Whether temporary files of the same `path` that killed processes left are removed first. This is
+            for a file that a user names, in a folder that no process locks. The temporary file is then locked, so
+            that other processes know that it is in use. Defaults to False. HDF5 files cannot be written so, since
+            HDF5 locks them itself.
 
     Raises:
         MachineError: The disk is full, or fails.
@@ -32,13 +39,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f"{TEMPORARY_PREFIX}{path.stem[:40]}-", suffix="".join(path.suffixes[-2:]), dir=path.parent
-        )
-        os.close(handle)
+        handle, temporary = _open_temporary(path, clean_up=clean_up)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise _cannot_write(path, error) from error
-    temporary = Path(name)
     try:
         with unfinished(temporary):
             yield temporary
@@ -54,6 +57,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
     _sync_folder(path.parent)
 
 
@@ -66,6 +71,25 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write `content` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, content.encode())
+
+
+def _open_temporary(path: Path, *, clean_up: bool) -> tuple[int | None, Path]:
+    """Make the temporary file of `path`; with `clean_up` also the descriptor by which it is locked."""
+    prefix, suffix = f"{TEMPORARY_PREFIX}{path.stem[:40]}-", "".join(path.suffixes[-2:])
+    locks = clean_up and sys.platform != "win32"  # Windows lets nobody write into a locked file
+    if locks:
+        for other in path.parent.glob(f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}{glob.escape(suffix)}"):
+            with locked_if_free(other) as is_free:
+                if is_free:
+                    other.unlink(missing_ok=True)
+    while True:
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
+        if not locks:
+            os.close(handle)
+            return None, Path(name)
+        if try_lock(handle) and os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another process took it for a leftover before it was locked
 
 
 def _make_durable(path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from digitlab.errors import RunError
 from digitlab.runs.atomic import write_text
+from digitlab.runs.lock_file import try_lock
 
 if TYPE_CHECKING:
     from digitlab.runs.layout import Layout
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # What checks and removes a run's files is imported where it is needed: a cold `predict` needs none of it.
 RECORD, HISTORY, LOCK = "run.json", "history.csv", ".lock"
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "duration_s")
+_IN_USE = "wait for it to end, or choose another folder with --out"
 _DAMAGED = "the file is damaged; restore it, or train again into a new folder"
 
 Row = dict[str, float]
@@ -103,7 +105,7 @@ class RunFolder:
         write_text(self / HISTORY, text.getvalue())
 
     @contextlib.contextmanager
-    def lock(self, layout: Layout | None = None) -> Iterator[None]:
+    def lock(self, layout: Layout | None = None, *, hint: str = _IN_USE) -> Iterator[None]:
         """Hold the folder for this process, so that two runs never write into it at once.
 
         The operating system releases the lock when the process ends, however it ends. The temporary files of a killed
@@ -111,6 +113,7 @@ class RunFolder:
 
         Args:
             layout: The folders below this one that will be written into. Defaults to those of a run.
+            hint: What to do where another process holds it.
 
         Raises:
             RunError: Another process holds it, the folder cannot be made, or a symbolic link stands in the place of
@@ -120,11 +123,8 @@ class RunFolder:
         from digitlab.runs.own_files import refuse_links, remove_unfinished
 
         with self._open_lock() as file:
-            if not _try_lock(file):
-                raise RunError(
-                    f"{self.path} is in use by another digitlab process",
-                    hint="wait for it to end, or choose another folder with --out",
-                )
+            if not try_lock(file.fileno()):
+                raise RunError(f"{self.path} is in use by another digitlab process", hint=hint)
             refuse_links(self.path, layout or RUN)
             remove_unfinished(self.path, layout or RUN)
             yield
@@ -146,27 +146,31 @@ class RunFolder:
             ) from error
 
 
-def new_run_path(command: str, root: Path = Path("runs")) -> Path:
-    """A folder under `root` that does not exist yet, named by command and time."""
+def make_run_folder(command: str, root: Path = Path("runs")) -> Path:
+    """Make a new folder under `root`, named by command and time.
+
+    Of processes that ask at the same moment, each gets a folder of its own.
+
+    Args:
+        command: The verb that makes the run.
+        root: Made if it is missing. Defaults to ``runs`` in the current folder.
+
+    Returns:
+        The folder, which is empty.
+
+    Raises:
+        RunError: It cannot be made.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = root / f"{command}-{stamp}"
-    number = 1
-    while os.path.lexists(path):
-        number += 1
-        path = root / f"{command}-{stamp}-{number}"
-    return path
-
-
-def _try_lock(file: IO[bytes]) -> bool:
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        root.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = root / (f"{command}-{stamp}" if number == 1 else f"{command}-{stamp}-{number}")
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                break
+    except OSError as error:
+        raise RunError(
+            f"cannot make a run folder in {root}: {error.strerror or error}", hint="choose another with --out"
+        ) from error
+    return path

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from digitlab.errors import RunError
 from digitlab.runs.atomic import TEMPORARY_PREFIX
-from digitlab.runs.folder import RECORD
+from digitlab.runs.folder import LOCK, RECORD
 from digitlab.runs.layout import RUN, Layout
+from digitlab.runs.lock_file import locked_if_free
 
 # As `atomic_path` names them: the prefix, up to 40 characters of the name, eight random ones and up to two suffixes.
 _TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r".{0,40}-[a-z0-9_]{8}(\.[^.]*){0,2}", re.DOTALL)
@@ -81,6 +82,8 @@ def remove_own_folder(folder: Path, layout: Layout) -> None:
 def remove_unfinished(folder: Path, layout: Layout = RUN) -> None:
     """Remove the temporary files that a killed process left in a run folder. Only the folder's sole writer may call it.
 
+    A folder below it that another process has locked, such as a run inside a study, is left as it is.
+
     Args:
         folder: A run folder. It need not exist.
         layout: The folders that digitlab writes into. Defaults to those of a run.
@@ -92,7 +95,9 @@ def remove_unfinished(folder: Path, layout: Layout = RUN) -> None:
         if _is_temporary(entry):
             Path(entry.path).unlink(missing_ok=True)
         elif (inner := layout.folder(entry.name)) and entry.is_dir(follow_symlinks=False):
-            remove_unfinished(Path(entry.path), inner)
+            with locked_if_free(Path(entry.path) / LOCK) as is_free:
+                if is_free:
+                    remove_unfinished(Path(entry.path), inner)
 
 
 def _remove(folder: Path, layout: Layout) -> None:

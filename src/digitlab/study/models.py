@@ -72,7 +72,7 @@ def _export_paths(target: Path, out: Path | None, suffix: str) -> tuple[Abstract
     """What to hold while the file is written, and which file: that is said at once, before TensorFlow starts."""
     target = user_path(target)
     file, record = find_model(target)
-    if out is not None or record is None:
-        return nullcontext(), out or file.with_suffix(suffix)
-    folder = RunFolder(target)
-    return folder.lock(), folder / f"model{suffix}"
+    to = out or (target / f"model{suffix}" if record is not None else file.with_suffix(suffix))
+    if record is None or to.parent.resolve() != target.resolve():
+        return nullcontext(), to
+    return RunFolder(target).lock(hint="wait for it to end, or choose a file elsewhere with --out"), to

@@ -74,7 +74,7 @@ def _run_stages(
     on_stage: StageListener,
 ) -> None:
     from digitlab.training.held_out import hold_out
-    from digitlab.training.train import train_in
+    from digitlab.training.train import remove_state, train_in
 
     if folder.exists():
         refuse_other_data(folder, dataset)
@@ -82,6 +82,7 @@ def _run_stages(
     if not stage_finished(folder, "train"):
         on_stage("train")
         train_in(folder, dataset.train, config, about=describe_data(dataset), progress=progress)
+    remove_state(folder)
     if not stage_finished(folder, "evaluate"):
         on_stage("evaluate")
         _, validation = hold_out(dataset.train, config)

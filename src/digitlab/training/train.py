@@ -108,8 +108,13 @@ def train_in(
         stopped=run.stopped,
         parameters=int(run.model.count_params()),
     )
-    (folder / STATE).unlink(missing_ok=True)
+    remove_state(folder)
     return run
+
+
+def remove_state(folder: RunFolder) -> None:
+    """Remove the checkpoint of a finished training, which a kill right after its end leaves behind."""
+    (folder / STATE).unlink(missing_ok=True)
 
 
 def _fit(
@@ -162,6 +167,7 @@ def _open_record(folder: RunFolder, split: Split, config: TrainConfig, about: di
 def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dict[str, Any]:
     record = folder.read_record()
     if record["stages"].get("train", {}).get("status") == "finished":
+        remove_state(folder)
         raise RunError(
             f"{folder.path} holds a finished training",
             hint="add --overwrite to train anew, or choose another --out",
