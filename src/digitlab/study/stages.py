@@ -14,6 +14,8 @@ import numpy.typing as npt
 from digitlab.data import Split
 from digitlab.evaluation import Evaluation, evaluate_probabilities, predict_probabilities
 from digitlab.runs import RunFolder, atomic_path, write_text
+from digitlab.runs.checks import reading
+from digitlab.runs.record_checks import check_results
 
 GALLERY = 48
 
@@ -77,6 +79,8 @@ def report_in(folder: RunFolder) -> Path:
 def summarise(folder: RunFolder) -> dict[str, Any]:
     """What ``digitlab train --json`` prints, from run.json alone."""
     record = folder.read_record()
+    with reading(folder.record_path, "the file is damaged; train again with --overwrite"):
+        check_results(record, ("train", "evaluate"))
     stages = record["stages"].values()
     return {
         "run": str(folder.path),
