@@ -95,17 +95,11 @@ _machine = fields({}, {"threads": whole(1, 4096), "device": _name})
 _scores = fields({"accuracy": share, "loss": _loss, "n": whole(1), "accuracy_interval": interval(0, 1)})
 
 # A row of a history, with scores of the held-out images.
-check_row = fields(
-    {
-        "epoch": epoch,
-        "loss": _loss,
-        "accuracy": share,
-        "val_loss": _loss,
-        "val_accuracy": share,
-        "learning_rate": finite,
-        "duration_s": seconds,
-    }
-)
+_scored = {"epoch": epoch, "val_loss": _loss, "val_accuracy": share}
+_further = {"loss": _loss, "accuracy": share, "learning_rate": finite, "duration_s": seconds}
+check_row = fields({**_scored, **_further})
+# Of a finalist, whose scores alone decide.
+check_scored_row = fields(_scored, _further)
 _diagnostic = fields({"learning_rate": positive, "history": list_of(check_row, least=1, most=MOST_EPOCHS)})
 _scan = fields(
     {
