@@ -55,7 +55,7 @@ def test_the_same_call_again_does_only_what_is_missing(idx_file, tmp_path):
     written = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
     for name in ("part-00002.parquet", "part-00006.parquet"):
         (out / name).unlink()
-    (out / ".unfinished-part-00002-x.parquet").write_bytes(b"half")
+    (out / ".unfinished-part-00002-abcd1234.parquet").write_bytes(b"half")
     told = []
     outcome = predict_files(idx_file, out, part_rows=20, progress=told.append)
     assert (outcome.kept_parts, outcome.parts) == (5, 7)

@@ -17,7 +17,17 @@ pytest.importorskip("ray", reason="Ray is not installed (pip install 'digitlab[r
 
 CONFIG = SearchConfig(max_epochs=4, factor=2, engine="ray")
 FIRST, SECOND = TrialKey(0, 2, 0, 1), TrialKey(0, 2, 1, 1)
-ROWS = ({"epoch": 1.0, "val_accuracy": 0.5, "val_loss": 1.0, "duration_s": 0.1},)
+ROWS = (
+    {
+        "epoch": 1.0,
+        "loss": 1.1,
+        "accuracy": 0.45,
+        "val_loss": 1.0,
+        "val_accuracy": 0.5,
+        "learning_rate": 1e-3,
+        "duration_s": 0.1,
+    },
+)
 
 
 @pytest.fixture

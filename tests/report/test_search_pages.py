@@ -19,6 +19,7 @@ from synthetic import (
 
 from digitlab.report import write_report
 from digitlab.runs import RunFolder
+from digitlab.text import csv_text
 
 SECTIONS = (
     "Data and network", "Which learning rate?", "The search", "How sure is the choice?", "The winner's learning curves",
@@ -231,6 +232,11 @@ def test_failed_trials_are_named_with_their_errors(unsaved, tmp_path):
     assert "failed-9" in text
     assert "failed-10" not in text
     assert "And 3 more, in trials.csv." in text
+
+
+def test_an_error_that_trials_csv_keeps_from_being_a_formula_is_shown_as_it_was(unsaved, tmp_path):
+    make_tune(tmp_path, [trial("failed-0", score=None, error=csv_text("=1+1 is no width")), trial("b0-r0-00")])
+    assert "failed-0 256-128 0.001 =1+1 is no width" in page(tmp_path)
 
 
 def test_a_search_in_which_every_trial_failed_is_drawn(tmp_path):

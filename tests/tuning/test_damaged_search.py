@@ -43,7 +43,7 @@ def test_a_finalists_result_that_is_damaged_is_named(tmp_path):
     path = tmp_path / "0-seed-0.json"
     path.write_text(json.dumps({"rows": [ROW]}))
     assert read_rows(path) == [ROW]
-    for row in changed(ROW):
+    for row in changed({name: ROW[name] for name in ("epoch", "val_loss", "val_accuracy")}):
         path.write_text(f'{{"rows": [{row}]}}')
         refused(path, lambda: read_rows(path))
     path.unlink()

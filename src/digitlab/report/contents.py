@@ -23,6 +23,7 @@ from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, fields, optional, reading, whole, within
 from digitlab.runs.json_file import read_json
 from digitlab.runs.npz_file import check_array, read_arrays
+from digitlab.runs.record_checks import check_described
 
 SPLITS = ("validation", "test")
 # An evaluation keeps 48 pictures of mistakes per split.
@@ -55,6 +56,8 @@ def read_contents(path: Path) -> Contents:
     """
     folder = RunFolder(path)
     record = folder.read_record()
+    with reading(folder.record_path, "the file is damaged; restore it, or run again into a new folder"):
+        check_described(record)
     history = folder.read_history()
     _check_epochs(folder, record, history)
     return Contents(

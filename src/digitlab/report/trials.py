@@ -10,6 +10,7 @@ from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, cell, finite, number, positive, reading, share, text, whole, within
 from digitlab.runs.csv_file import read_rows
 from digitlab.runs.record_checks import MOST_EPOCHS, MOST_LAYERS, MOST_UNITS
+from digitlab.text import text_of_csv
 
 COLUMNS = (
     "trial", "hidden_units", "learning_rate", "batch_size", "dropout", "weight_decay", "rung", "last_epoch", "score",
@@ -105,7 +106,7 @@ def _read_trial(row: Mapping[str, str]) -> Trial:
         score=_number(row, "score") if row["score"] else None,
         best_epoch=_number(row, "best_epoch") if row["best_epoch"] else None,
         val_loss=_number(row, "val_loss") if row["val_loss"] else None,
-        error=within("error", _ERROR, row["error"]),
+        error=within("error", _ERROR, text_of_csv(row["error"])),
     )
 
 

@@ -61,13 +61,13 @@ class CheckError(ValueError):
 
 
 @contextlib.contextmanager
-def reading(path: Path, hint: str, what: str = "what digitlab wrote there") -> Iterator[None]:
+def reading(path: Path, hint: str, what: str = "") -> Iterator[None]:
     """Whatever goes wrong inside is damage to the file, unless the machine failed.
 
     Args:
         path: The file that is read.
         hint: How to have it whole again.
-        what: What the file should hold. Defaults to what digitlab wrote.
+        what: What the file should hold, such as ``a run's record``. Defaults to what digitlab wrote.
 
     Raises:
         RunError: Names the file and what was wrong with it.
@@ -76,14 +76,16 @@ def reading(path: Path, hint: str, what: str = "what digitlab wrote there") -> I
     try:
         yield
     except CheckError as error:
-        raise RunError(f"{path}: {error}", hint=hint) from error
+        expected = f"expected {what}; " if what else ""
+        raise RunError(f"{path}: {expected}{error}", hint=hint) from error
     except ConfigError as error:
-        raise RunError(f"{path}: {in_short(error.message)}", hint=hint) from error
+        expected = f"expected {what}; " if what else ""
+        raise RunError(f"{path}: {expected}{in_short(error.message)}", hint=hint) from error
     except _DAMAGE as error:
         if isinstance(error, PermissionError):
             hint = "check its rights"
         raise machine_failure(error, f"cannot read {path}") or RunError(
-            f"{path}: expected {what}, got: {_reason(error)}", hint=hint
+            f"{path}: expected {what or 'what digitlab wrote there'}, got: {_reason(error)}", hint=hint
         ) from error
 
 

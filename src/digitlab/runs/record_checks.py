@@ -5,6 +5,7 @@ Whatever digitlab uses of the record is checked here for its type and range, onc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from digitlab.runs.checks import (
@@ -79,17 +80,16 @@ def _alone(value: object) -> Any:
     return mapping_of(_alone, most=200)(value) if isinstance(value, dict) else _setting(value)
 
 
-_dataset = fields(
-    {
-        "name": _name,
-        "fingerprint": _name,
-        "class_names": list_of(_name, least=1, most=MOST_CLASSES),
-        "train": whole(),
-        "validation": whole(),
-        "note": text(),
-    },
-    {"test": whole(), "train_fingerprint": _name, "source": text()},
-)
+# What a data set is described by. A record may know less of it, but not a report, nor what a verb prints.
+_description: dict[str, Check[Any]] = {
+    "name": _name,
+    "fingerprint": _name,
+    "class_names": list_of(_name, least=1, most=MOST_CLASSES),
+    "train": whole(),
+    "validation": whole(),
+    "note": text(),
+}
+_dataset = fields({}, {**_description, "test": whole(), "train_fingerprint": _name, "source": text()})
 _stage = fields({"status": one_of("running", "finished")}, {"duration_s": seconds})
 _machine = fields({}, {"threads": whole(1, 4096), "device": _name})
 _score_fields = fields(
@@ -110,17 +110,11 @@ def _among(checked: dict[str, Any], *counts: str) -> dict[str, Any]:
 
 
 # A row of a history, with scores of the held-out images.
-check_row = fields(
-    {
-        "epoch": epoch,
-        "loss": _loss,
-        "accuracy": share,
-        "val_loss": _loss,
-        "val_accuracy": share,
-        "learning_rate": finite,
-        "duration_s": seconds,
-    }
-)
+_scored = {"epoch": epoch, "val_loss": _loss, "val_accuracy": share}
+_further = {"loss": _loss, "accuracy": share, "learning_rate": finite, "duration_s": seconds}
+check_row = fields({**_scored, **_further})
+# Of a finalist, whose scores alone decide.
+check_scored_row = fields(_scored, _further)
 _diagnostic = fields({"learning_rate": positive, "history": list_of(check_row, least=1, most=MOST_EPOCHS)})
 _scan = fields(
     {
@@ -178,8 +172,6 @@ _search_fields = fields(
         "space": mapping_of(list_of(_plain, most=1000), most=50),
         "lanes": optional(whole(1, 10**6)),
         "duration_s": seconds,
-    },
-    {
         "failed": list_of(fields({"trial": _name, "error": text(10**6)})),
         "validation_overlap": text(),
         "best": fields({"hidden_units": _hidden_units, "learning_rate": positive, "validation_accuracy": share}),
@@ -262,9 +254,7 @@ _study: Check[dict[str, Any]] = mapping_of(_alone, most=20)
 check_fields = fields(
     {
         "format": one_of(FORMAT),
-        "version": _name,
         "name": _name,
-        "created": _name,
         "status": one_of("running", "interrupted", "finished"),
         "config": _config,
         "dataset": _dataset,
@@ -273,6 +263,8 @@ check_fields = fields(
         "machine": lambda value: mapping_of(_plain, most=50)(_machine(value)),
     },
     {
+        "version": _name,
+        "created": _name,
         "command": _name,
         "backend": _name,
         "teacher": optional(fields({"file": text(), "sha256": _name}, {"training_images_known": flag})),
@@ -309,3 +301,57 @@ def check_record(value: object) -> dict[str, Any]:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise CheckError(f"a record of format {FORMAT}", shown(value))
     return check_fields(value)
+
+
+def check_described(record: dict[str, Any]) -> dict[str, Any]:
+    """Check that a record says what a report needs of the run and its data set.
+
+    Args:
+        record: What `check_record` returned.
+
+    Returns:
+        The record, unchanged.
+
+    Raises:
+        CheckError: Names the key that is missing.
+    """
+    return _described(record)
+
+
+def check_results(record: dict[str, Any], stages: Iterable[str]) -> dict[str, Any]:
+    """Check that a record holds the results of stages that have ended.
+
+    Args:
+        record: What `check_record` returned.
+        stages: The stages' names.
+
+    Returns:
+        The record, unchanged.
+
+    Raises:
+        CheckError: Names the key that is missing.
+    """
+    for stage in stages:
+        _results.get(stage, fields({}))(record)
+    return _described(record)
+
+
+def _any(value: object) -> object:
+    return value
+
+
+def _present(value: object) -> object:
+    if value is None:
+        raise CheckError("a value", "null")
+    return value
+
+
+_described = fields({"version": _name, "created": _name, "dataset": fields(_description)})
+_results: dict[str, Check[dict[str, Any]]] = {
+    "scan": fields({"scan": _present}),
+    "tune": fields({"search": _present}),
+    "train": fields({"epochs": _present, "best_epoch": _any, "parameters": _present}),
+    "evaluate": fields({"validation": _any, "test": _any}),
+    "seeds": fields({"seeds": _present, "test": _present, "document": _present}),
+    "recommend": fields({"recommended": optional(fields({"run": _present}))}),
+}

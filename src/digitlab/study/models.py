@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digitlab.runs import RunFolder, find_model
+from digitlab.runs.checks import fields, list_of, reading, text
 from digitlab.runs.user_path import user_path
 
 
@@ -24,6 +25,9 @@ def load_for_evaluation(target: Path | None) -> tuple[Any, dict[str, Any] | None
         from digitlab.classifier import load_classifier
 
         return load_classifier(file), None
+    if record is not None and target is not None:
+        with reading(RunFolder(target).record_path, "the file is damaged; restore it"):
+            fields({"class_names": list_of(text())})(record["dataset"])
     from digitlab.model.keras_classifier import load_keras_classifier
 
     return load_keras_classifier(file), record

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from digitlab.data import Split
 from digitlab.evaluation import Evaluation, count_trained_on, evaluate_probabilities, predict_probabilities
 from digitlab.runs import RunFolder, atomic_path, write_text
+from digitlab.runs.checks import reading
+from digitlab.runs.record_checks import check_results
 
 GALLERY = 48
 
@@ -86,6 +88,8 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
     command line puts its own duration in place of the first.
     """
     record = folder.read_record()
+    with reading(folder.record_path, "the file is damaged; train again with --overwrite"):
+        check_results(record, ("train", "evaluate"))
     duration_s = stages_duration(record)
     return {
         "run": str(folder.path),

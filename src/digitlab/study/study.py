@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 from digitlab.config import TrainConfig
 from digitlab.data import Dataset
-from digitlab.errors import RunError
 from digitlab.evaluation.document import why_not_compared
 from digitlab.evaluation.overlap import overlap_sentence
 from digitlab.runs import (
@@ -35,6 +34,8 @@ from digitlab.runs import (
     describe_versions,
     refuse_differences,
 )
+from digitlab.runs.checks import fields, list_of, positive, reading, whole
+from digitlab.runs.record_checks import check_results
 from digitlab.study.folder import (
     clear_run,
     close_interrupted,
@@ -80,6 +81,16 @@ class ScanSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {**self.__dict__, "rates": list(self.rates)}
+
+
+_SCAN_CHECKS: dict[str, Any] = {
+    "rates": list_of(positive, most=1000),
+    "epochs": whole(1, 100_000),
+    "lowest": positive,
+    "highest": positive,
+    "steps": whole(1, 100_000),
+}
+_check_scan = fields(_SCAN_CHECKS)
 
 
 @dataclass
@@ -205,29 +216,39 @@ def run_study(
         except KeyboardInterrupt:
             close_interrupted(folder)
             raise
-        return {**folder.update_record(status="finished"), "path": str(path)}
+        record = folder.update_record(status="finished")
+        _check_results(folder, record, study.command)
+        return {**record, "path": str(path)}
+
+
+def _check_results(folder: RunFolder, record: dict[str, Any], command: str) -> None:
+    # Stages that an earlier process had ended left their results in a file, which may be damaged.
+    stages = (*STAGES[command], *(("seeds",) if command == "study" else ()))
+    with reading(folder.record_path, "the file is damaged; run the study again with --overwrite"):
+        check_results(record, stages)
 
 
 def read_study(record: dict[str, Any]) -> Study:
     """The study that a run was begun with, from its run.json.
 
     Raises:
-        RunError: The record does not hold one.
-        ConfigError: It holds an impossible one.
+        RunError: The record does not hold one, or an impossible one.
     """
     from digitlab.tuning.config import SearchConfig
     from digitlab.tuning.space import SearchSpace
 
-    try:
+    where = Path(record["name"]) / "run.json"
+    with reading(where, "the file is damaged; run it anew", "the settings of a study"):
         stated = record["study"]
+        settings = _scan_settings(stated["scan"])
         search = SearchConfig(**{**stated["search"], "base": TrainConfig.from_mapping(stated["search"]["base"])})
-        scan = ScanSettings(**{**stated["scan"], "rates": tuple(stated["scan"]["rates"])})
         recipe = TrainConfig.from_mapping(stated["recipe"]) if stated["recipe"] else None
-        return Study(record["command"], search, SearchSpace.from_mapping(stated["space"]), scan, recipe)
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{record['name']}: expected a study in run.json, got: {error}", hint="the file is damaged; run it anew"
-        ) from error
+        return Study(record["command"], search, SearchSpace.from_mapping(stated["space"]), settings, recipe)
+
+
+def _scan_settings(values: object) -> ScanSettings:
+    checked = _check_scan(values)
+    return ScanSettings(**{**{name: checked[name] for name in _SCAN_CHECKS}, "rates": tuple(checked["rates"])})
 
 
 def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
