@@ -173,9 +173,9 @@ _search_fields = fields(
         "lanes": optional(whole(1, 10**6)),
         "duration_s": seconds,
         "failed": list_of(fields({"trial": _name, "error": text(10**6)})),
-        "validation_overlap": text(),
         "best": fields({"hidden_units": _hidden_units, "learning_rate": positive, "validation_accuracy": share}),
     },
+    {"validation_overlap": text()},
 )
 
 
