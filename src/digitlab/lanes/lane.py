@@ -14,6 +14,7 @@ from digitlab.errors import DigitlabError, RunError
 from digitlab.model.backend import keras
 from digitlab.runs import machine_failure
 from digitlab.training import tensorflow_epoch as adapter  # the one backend that lanes are for
+from digitlab.training.hdf5_errors import ignore_repeated_write_failures
 from digitlab.training.job import TrainData, TrainJob
 from digitlab.training.programs import Programs
 from digitlab.training.run_job import Told, run_job
@@ -41,6 +42,7 @@ def prepare_process() -> None:
     """Make this a process of one thread that trains many small networks."""
     adapter.use_threads(1)
     adapter.leave_graphs_as_traced()
+    ignore_repeated_write_failures()
     # TensorFlow warns of a program for every shape of network, which is what is meant here.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     gc.freeze()  # what was imported stays: looking through all of TensorFlow for garbage takes half a second
