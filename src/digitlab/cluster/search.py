@@ -13,6 +13,7 @@ from digitlab.config import TrainConfig
 from digitlab.data.split import Split
 from digitlab.errors import RunError
 from digitlab.runs import available_cores, deciding_versions, describe_versions
+from digitlab.runs.checks import reading
 from digitlab.training.held_out import train_data
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.curves import write_curves
@@ -115,7 +116,8 @@ def read_trials(files: TrialFiles, plan: Plan, networks: Configurations, config:
         for first, network in networks.items():
             key = TrialKey(rung.iteration, rung.bracket, rung.number, first.index)
             if (first.iteration, first.bracket) == (rung.iteration, rung.bracket) and (outcome := files.read(key)):
-                found.append(_record(key, plan, network, outcome, config.base.seed))
+                with reading(files.folder, "a trial's file is damaged; search again with --overwrite", "whole trials"):
+                    found.append(_record(key, plan, network, outcome, config.base.seed))
     return found
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from digitlab.runs import write_text
 from digitlab.runs.checks import CheckError, fields, list_of, reading, text
 from digitlab.runs.json_file import read_json
-from digitlab.runs.record_checks import check_row
+from digitlab.runs.record_checks import check_row_with
 from digitlab.training.job import Row
 from digitlab.tuning.remedy import how_to_train_again
 from digitlab.tuning.schedule import TrialKey
 
-_check_outcome = fields({"rows": list_of(check_row), "error": text(10**6)})
+_check_row = check_row_with("epoch", "val_accuracy")
+_check_outcome = fields({"rows": list_of(_check_row), "error": text(10**6)})
 
 
 @dataclass(frozen=True)

@@ -110,11 +110,23 @@ def _among(checked: dict[str, Any], *counts: str) -> dict[str, Any]:
 
 
 # A row of a history, with scores of the held-out images.
-_scored = {"epoch": epoch, "val_loss": _loss, "val_accuracy": share}
-_further = {"loss": _loss, "accuracy": share, "learning_rate": finite, "duration_s": seconds}
-check_row = fields({**_scored, **_further})
-# Of a finalist, whose scores alone decide.
-check_scored_row = fields(_scored, _further)
+_row: dict[str, Check[Any]] = {
+    "epoch": epoch,
+    "loss": _loss,
+    "accuracy": share,
+    "val_loss": _loss,
+    "val_accuracy": share,
+    "learning_rate": finite,
+    "duration_s": seconds,
+}
+check_row = fields(_row)
+
+
+def check_row_with(*names: str) -> Check[dict[str, Any]]:
+    """The check of a row of a history that must have at least these of its columns."""
+    return fields({name: _row[name] for name in names}, _row)
+
+
 _diagnostic = fields({"learning_rate": positive, "history": list_of(check_row, least=1, most=MOST_EPOCHS)})
 _scan = fields(
     {

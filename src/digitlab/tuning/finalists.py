@@ -22,11 +22,11 @@ from digitlab.model.blueprint import Blueprint
 from digitlab.runs import write_text
 from digitlab.runs.checks import fields, list_of, reading
 from digitlab.runs.json_file import read_json
-from digitlab.runs.record_checks import check_scored_row
+from digitlab.runs.record_checks import check_row_with
 from digitlab.training.job import Row, TrainJob
 from digitlab.training.schedule import schedule_of
 
-_check_result = fields({"rows": list_of(check_scored_row, least=1)})
+_check_result = fields({"rows": list_of(check_row_with("epoch", "val_loss", "val_accuracy"), least=1)})
 
 # Does jobs, in any order, and tells of each, such as `Lanes.do`.
 Doer = Callable[[Sequence[TrainJob]], Iterator[Progressed | Ended]]
