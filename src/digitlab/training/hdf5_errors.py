@@ -1,4 +1,4 @@
-"""`ignore_repeated_write_failures`: a full disk is reported once, by the error that is raised, and not by HDF5 again."""
+"""`ignore_repeated_write_failures`: a full disk is reported once, by the error that is raised, not by HDF5 again."""
 
 from __future__ import annotations
 
