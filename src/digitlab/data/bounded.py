@@ -10,6 +10,7 @@ from typing import Any
 
 from digitlab.errors import DataError
 from digitlab.runs.regular_file import open_regular
+from digitlab.text import in_short
 
 GZIP_MAGIC = b"\x1f\x8b"
 _USUAL_MEMORY = 8 * 2**30
@@ -101,7 +102,7 @@ def _read(path: Path, size: int) -> bytes:
                 return content
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(
-                f"{path}: expected a whole gzip file, got a damaged one: {error}",
+                f"{path}: expected a whole gzip file, got a damaged one: {in_short(error)}",
                 hint="the download was probably cut short; fetch the file again",
             ) from error
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -91,7 +92,9 @@ def _parse(text: io.BytesIO, version: tuple[int, int]) -> tuple[tuple[int, ...],
     # Version 3 differs from 2 in the encoding of names of columns alone, and an array of numbers has none.
     read = readers.get(version, np.lib.format.read_array_header_2_0)
     try:
-        header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(text, max_header_size=_LONGEST)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files that Python 2 wrote, which are read all the same
+            header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(text, max_header_size=_LONGEST)
     except Exception as error:
         # Python's parser, its tokenizer and NumPy's types each fail in their own way.
         msg = f"a damaged header ({type(error).__name__})"

@@ -13,6 +13,7 @@ from digitlab.data.npy_header import NpyHeader, check_image_header
 from digitlab.data.npz_archive import NpzArchive
 from digitlab.data.split import Images, Labels
 from digitlab.errors import DataError
+from digitlab.text import in_short
 
 _NAMES = {
     "train": (("x_train", "y_train"), ("train_images", "train_labels")),
@@ -39,7 +40,7 @@ def read_npz(path: Path) -> dict[str, tuple[Images, Labels]]:
             raise
         except Exception as error:
             # A damaged archive fails in zipfile, zlib, NumPy's header parser or its allocation, each in its own way.
-            raise _not_npz(path, f"a damaged one: {str(error) or type(error).__name__}") from error
+            raise _not_npz(path, f"a damaged one: {in_short(error)}") from error
 
 
 def _read(file: IO[bytes], path: Path) -> dict[str, tuple[Images, Labels]]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digitlab.data.npy_header import NpyHeader, read_npy_header
+from digitlab.text import in_short
 
 # Of the list of members at the end of a zip file, in bytes. A data set has six arrays; a list of a million would take
 # gigabytes and minutes to make objects of.
@@ -34,7 +35,7 @@ class NpzArchive:
             self._archive = zipfile.ZipFile(bounded)
         except Exception as error:
             # A damaged directory fails in zipfile, in struct or in the decoding of a name, each in its own way.
-            raise ValueError(str(error) or type(error).__name__) from error
+            raise ValueError(in_short(error)) from error
         bounded.most = None
         self._members = {info.filename.removesuffix(".npy"): info for info in self._archive.infolist()}
 
@@ -68,7 +69,7 @@ class NpzArchive:
         try:
             return self._archive.open(info)
         except Exception as error:
-            raise ValueError(str(error) or type(error).__name__) from error
+            raise ValueError(in_short(error)) from error
 
     def header(self, name: str) -> NpyHeader:
         """What a member says of its array.

@@ -325,3 +325,15 @@ def test_a_table_with_any_text_in_it_is_an_error_of_ours_or_the_right_images(tmp
     path.write_text(text, encoding="utf-8", newline="")
     with contextlib.suppress(DigitlabError):
         assert load_dataset(path).train.images.shape[1:] == (28, 28)
+
+
+def test_what_a_damaged_archive_says_of_itself_is_cut_short(tmp_path):
+    path = tmp_path / "long.npz"
+    np.savez(path, x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.zeros(2, np.uint8))
+    content = bytearray(path.read_bytes())
+    # The length of the first member's name, in its own header: the name then runs on into the pixels.
+    content[26:28] = (1500).to_bytes(2, "little")
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load_dataset(path)
+    assert len(caught.value.message) < 500 + len(str(path))
