@@ -91,6 +91,42 @@ with atomic_path(Path("half")) as path:
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
+def test_a_thread_that_fails_while_the_process_ends_prints_nothing(tmp_path):
+    script = """
+import threading
+class Slow(Ending):
+    def lines(self, command):
+        failing.set()
+        time.sleep(1)
+        return super().lines(command)
+failing = threading.Event()
+interruption.ending = Slow()
+print("ready", flush=True)
+failing.wait()
+print("error: a file is gone", file=sys.stderr, flush=True)
+interruption.finish()
+"""
+    process = begin(script, tmp_path)
+    assert end(process) == (1, TWO_LINES)
+
+
+def test_a_half_written_file_that_a_thread_makes_again_is_removed_nevertheless(tmp_path):
+    script = """
+class Slow(Ending):
+    def close(self):
+        time.sleep(1)
+interruption.ending = Slow()
+with atomic_path(Path("half")) as path:
+    print("ready", flush=True)
+    while True:
+        path.write_text("ha")
+        time.sleep(0.01)
+"""
+    process = begin(script, tmp_path)
+    assert end(process) == (1, TWO_LINES)
+    assert list(tmp_path.iterdir()) == []
+
+
 DRAWING = """
 class Drawing(Ending):
     def close(self):

@@ -139,13 +139,15 @@ class Interruption:
 
     def _end(self, pipe: int) -> None:
         try:
+            # First of all: the main thread may fail in the midst of this, and would print an error.
+            _silence()
             _call_if_loaded("digitlab.runs.commits", "shut_commits")
             message, hint = self.lines()
             _write(self._stderr, f"{message}\nhint: {hint}\n")
-            _silence()
             _end_children()
             if program := self.ending.close():
                 _run(program, pipe)
+            _call_if_loaded("digitlab.runs.commits", "remove_unfinished")
         finally:
             os._exit(FAILED)
 
@@ -185,10 +187,13 @@ def _write(descriptor: int, text: str) -> None:
 
 def _silence() -> None:
     """Nothing that the main thread still prints is seen."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
-        os.dup2(nowhere, descriptor)
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lasts
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lasts
+    except OSError:  # no file can be opened any more: the two lines matter more than what else is printed
+        return
 
 
 def _end_children() -> None:

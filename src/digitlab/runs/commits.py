@@ -1,7 +1,8 @@
 """The gate through which every finished file gets its name, and the list of files that are not finished yet.
 
 A process that is interrupted ends without unwinding what it was doing. It shuts the gate first, so that the files stay
-as they are, and removes what is half written.
+as they are. It removes what is half written last: until then other threads may go on writing to it, and would make it
+again.
 """
 
 from __future__ import annotations
@@ -36,8 +37,12 @@ def commit(temporary: Path, path: Path) -> None:
 
 
 def shut_commits() -> None:
-    """From now on only this thread's files appear, and nothing half written stays. For a process that ends."""
+    """From now on only this thread's files appear. For a process that ends."""
     _gate.acquire(timeout=PATIENCE_S)
+
+
+def remove_unfinished() -> None:
+    """Remove what is half written. For the last moment of a process that ends."""
     for path in list(_unfinished):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
