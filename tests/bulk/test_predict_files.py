@@ -196,3 +196,15 @@ def test_a_killed_prediction_goes_on_and_no_row_is_missing(images, tmp_path):
     assert 20 <= told["kept_parts"] < told["parts"] == 130
     assert [index for _, index, _, _ in rows(out)] == list(range(5200))
     assert {path.name[0] for path in out.iterdir()} == {"p", "_", "."}
+
+
+def test_overwrite_removes_parts_whose_numbers_have_more_digits(idx_file, images, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "_manifest.json").write_text("another question")
+    for name in ("part-000000.parquet", "part-000004.parquet", "part-100000.parquet"):
+        (out / name).write_bytes(b"an older answer")
+    outcome = predict_files(idx_file, out, part_rows=50, overwrite=True)
+    assert (outcome.parts, outcome.kept_parts) == (3, 0)
+    assert sorted(path.name for path in out.glob("part-*")) == [f"part-{number:05d}.parquet" for number in range(3)]
+    assert len(rows(out)) == len(images)

@@ -9,6 +9,7 @@ from digitlab.errors import RunError
 from digitlab.runs import RunFolder
 from digitlab.runs.layout import RUN
 from digitlab.runs.own_files import refuse_links, remove_own_files, remove_unfinished
+from digitlab.study.folder import refuse_foreign_folder
 
 OWN = (
     "run.json", "history.csv", "model.keras", "model.onnx", "model.html", "evaluation.json", "predictions.npz",
@@ -178,3 +179,23 @@ def no_hanging():
     signal.alarm(30)
     yield
     signal.alarm(0)
+
+
+@pytest.mark.parametrize(
+    "left", [("model.keras", "figures"), ("model.keras", "notes.txt", ".lock"), ("notes.txt", ".lock")]
+)
+def test_the_remains_of_an_interrupted_removal_are_accepted_by_overwrite(tmp_path, left):
+    for name in left:
+        (tmp_path / name).mkdir() if name == "figures" else (tmp_path / name).touch()
+    folder = RunFolder(tmp_path)
+    with pytest.raises(RunError):
+        refuse_foreign_folder(folder)
+    refuse_foreign_folder(folder, overwrite=True)
+
+
+@pytest.mark.parametrize("left", [("notes.txt",), ("model.keras", "notes.txt")])
+def test_a_folder_of_somebody_elses_is_refused_with_overwrite_too(tmp_path, left):
+    for name in left:
+        (tmp_path / name).touch()
+    with pytest.raises(RunError, match=r"is no run folder: notes\.txt lies in it"):
+        refuse_foreign_folder(RunFolder(tmp_path), overwrite=True)

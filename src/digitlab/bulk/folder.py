@@ -49,8 +49,9 @@ class PartFolder:
         with self._place.held():
             self._refuse_another_question(overwrite=overwrite)
             if overwrite:
-                for number in self._done():
-                    self._place.child(self._name(number)).remove()
+                # By the names that lie there: another number of parts is written with other numbers of digits.
+                for name in filter(_PART.fullmatch, self._names()):
+                    self._place.child(name).remove()
             if self._found() != self.manifest:
                 with self._place.child(MANIFEST).writing() as stream:
                     stream.write(self.manifest.encode())
@@ -100,7 +101,8 @@ class PartFolder:
         return [file.name.rpartition("/")[2] for file, _ in self._place.files()]
 
     def _done(self) -> set[int]:
-        return {int(match[1]) for name in self._names() if (match := _PART.fullmatch(name))}
+        found = {int(match[1]): name for name in self._names() if (match := _PART.fullmatch(name))}
+        return {number for number, name in found.items() if name == self._name(number)}
 
     def _found(self) -> str | None:
         """The manifest that lies there."""

@@ -8,6 +8,8 @@ from typing import Any
 from digitlab.data import Dataset
 from digitlab.errors import RunError
 from digitlab.runs import RunFolder
+from digitlab.runs.folder import LOCK, RECORD
+from digitlab.runs.layout import RUN
 from digitlab.runs.own_files import remove_own_files
 
 
@@ -31,17 +33,36 @@ def refuse_finished(folder: RunFolder) -> None:
         )
 
 
-def refuse_foreign_folder(folder: RunFolder) -> None:
-    """Raise `RunError` where something else lies in the folder."""
+def refuse_foreign_folder(folder: RunFolder, *, overwrite: bool = False) -> None:
+    """Raise `RunError` where the folder holds something else than a run.
+
+    Args:
+        folder: The folder that a run is to be written into.
+        overwrite: Whether the remains of a run are accepted too: files that digitlab writes, without run.json. A
+            removal that was interrupted leaves them. Defaults to False.
+
+    Raises:
+        RunError: Something else lies in the folder.
+    """
     path = folder.path
-    if folder.exists():
-        return
-    foreign = [name for name in _names(path) if not name.startswith(".")]
-    if foreign:
+    names = [] if folder.exists() else [name for name in _names(path) if not name.startswith(".")]
+    foreign = [name for name in names if not (RUN.is_file(name) or RUN.folder(name))]
+    if foreign and not (overwrite and _was_run_folder(folder)):
         raise RunError(
             f"{path} exists and is no run folder: {', '.join(foreign[:3])} lies in it",
             hint="choose a new or empty folder with --out",
         )
+    if names and not overwrite:
+        raise RunError(
+            f"{path} holds the remains of a run, without {RECORD}: {', '.join(names[:3])}",
+            hint="add --overwrite to remove them, or choose a new or empty folder with --out",
+        )
+
+
+def _was_run_folder(folder: RunFolder) -> bool:
+    """Whether digitlab's lock lies in the folder: an empty file, which stays when the run beside it is removed."""
+    lock = folder / LOCK
+    return lock.is_file() and not lock.is_symlink() and lock.stat().st_size == 0
 
 
 def _names(folder: Path) -> list[str]:

@@ -200,7 +200,7 @@ def run_study(
         RunError: The folder holds a finished run, or another study's, or is in use.
     """
     folder = RunFolder(path)
-    refuse_foreign_folder(folder)
+    refuse_foreign_folder(folder, overwrite=overwrite)
     with folder.lock():
         if overwrite:
             clear_run(folder)

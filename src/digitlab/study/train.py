@@ -53,7 +53,7 @@ def train_and_report(
         RunError: The folder holds a finished run, or another configuration's, or is in use.
     """
     folder = RunFolder(path)
-    refuse_foreign_folder(folder)
+    refuse_foreign_folder(folder, overwrite=overwrite)
     with folder.lock():
         if overwrite:
             clear_run(folder)
