@@ -13,6 +13,8 @@
         └── MachineError         the disk is full, memory is short, a file cannot be read or written
 
 Each message says what was expected and what came; ``hint`` says what to do about it.
+
+`DigitlabWarning` is the category of what is worth knowing and ends nothing.
 """
 
 from __future__ import annotations
@@ -90,3 +92,7 @@ class MachineError(RunError):
 
     Nothing is recorded as a result. When the machine is well again, the same command goes on.
     """
+
+
+class DigitlabWarning(UserWarning):
+    """Something that digitlab goes on from, and that a result may suffer from. One line."""

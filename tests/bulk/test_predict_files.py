@@ -1,5 +1,6 @@
 """Predictions in parts: the same however they are cut, whoever was killed, and never twice."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -159,6 +160,27 @@ def test_a_worker_that_outlived_its_command_writes_nothing_among_anothers_answer
     with pytest.raises(RunError, match="begun anew by another command"):
         predict_files(idx_file, out, engine=stale)
     assert not list(out.glob("*.parquet"))
+
+
+class Unreachable:
+    """An engine that cannot be had, such as a cluster that is down."""
+
+    @contextlib.contextmanager
+    def prepared(self):
+        raise RunError("no cluster answers", hint="start it")
+        yield
+
+    def __call__(self, job, parts):
+        raise AssertionError("it was asked though it was not ready")
+
+
+def test_earlier_answers_are_kept_where_the_engine_for_new_ones_cannot_be_had(idx_file, tmp_path):
+    out = tmp_path / "out"
+    predict_files(idx_file, out, part_rows=50)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(RunError, match="no cluster answers"):
+        predict_files(idx_file, out, part_rows=20, engine=Unreachable(), overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_into_and_out_of_a_uri_is_as_into_a_folder(idx_file, tmp_path, monkeypatch):

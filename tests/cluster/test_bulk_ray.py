@@ -115,6 +115,14 @@ def test_where_no_cluster_answers_it_is_said_at_once(many, tmp_path):
         predict_files(many, tmp_path / "out", engine=OnRay("127.0.0.1:1"))
 
 
+def test_earlier_answers_are_kept_where_no_cluster_answers(many, tmp_path):
+    predict_files(many, tmp_path / "out")
+    before = pq.read_table(tmp_path / "out")
+    with pytest.raises(RunError, match=r"expected a Ray cluster at 127\.0\.0\.1:1"):
+        predict_files(many, tmp_path / "out", engine=OnRay("127.0.0.1:1"), overwrite=True)
+    assert pq.read_table(tmp_path / "out").equals(before)
+
+
 def test_a_killed_command_goes_on_and_no_row_is_missing(many, tmp_path):
     out = tmp_path / "out"
     options = ["--part-rows", "50", "--out", str(out), "--engine", "ray", "--json"]

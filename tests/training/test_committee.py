@@ -15,6 +15,7 @@ from digitlab.errors import ConfigError, RunError
 from digitlab.model.backend import keras
 from digitlab.model.keras_classifier import load_keras_classifier
 from digitlab.runs import RunFolder
+from digitlab.training import committee
 from digitlab.training.committee import member_config, seconds_so_far
 from digitlab.training.train import train
 
@@ -154,6 +155,31 @@ def test_another_count_of_threads_is_refused_where_only_finished_members_lie(spl
     RunFolder(tmp_path / "cut").update_record(machine={**record["machine"], "threads": 77})
     with pytest.raises(RunError, match="begun with 77 threads"):
         train(split, CONFIG, out=tmp_path / "cut")
+
+
+@pytest.mark.parametrize("name", ["history.csv", "model.keras"])
+def test_a_finished_member_that_has_changed_is_refused_and_not_averaged(split, tmp_path, name):
+    with pytest.raises(KeyboardInterrupt):
+        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(4)])
+    path = tmp_path / "cut" / "members" / "1" / name
+    path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
+    with pytest.raises(RunError, match=rf"members/1/{name}: expected the SHA-256 .*, as run\.json states"):
+        train(split, CONFIG, out=tmp_path / "cut")
+
+
+def test_a_member_that_was_killed_before_its_checksums_were_kept_is_finished_from_its_checkpoint(
+    split, run, tmp_path, monkeypatch
+):
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(committee, "_keep_checksums", killed)
+        train(split, CONFIG, out=tmp_path / "cut")
+    assert (tmp_path / "cut" / "members" / "1" / "model.keras").exists()
+    resumed = train(split, CONFIG, out=tmp_path / "cut")
+    for a, b in zip(run.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_finished_member_keeps_its_network_and_no_checkpoint(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,8 @@ class Outcome:
     passed_over: tuple[str, ...] = ()
 
 
-# Does every part, in any order, and gives each back when its file is there.
+# Does every part, in any order, and gives each back when its file is there. One that must reach something first, such
+# as a cluster, has a method `prepared`: a context manager in which it is ready, and which raises where it cannot be.
 Engine = Callable[[Job[Any], Sequence[Any]], Iterator[Done]]
 
 
@@ -126,7 +128,9 @@ def run_job(
     """
     tell = progress or (lambda _: None)
     rows = sum(part.rows for part in parts)
-    with job.folder.begun(overwrite=overwrite) as kept:
+    # Earlier answers are thrown away only when the engine is there to give new ones.
+    prepared = getattr(engine, "prepared", contextlib.nullcontext) if overwrite else contextlib.nullcontext
+    with prepared(), job.folder.begun(overwrite=overwrite) as kept:
         left = [part for part in parts if part.number not in kept]
         done, rows_done, errors = len(kept), rows - sum(part.rows for part in left), 0
         started = time.perf_counter()

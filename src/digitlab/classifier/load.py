@@ -35,6 +35,7 @@ def load_classifier(path: str | Path | None = None, *, threads: int = 1) -> Clas
     Raises:
         ModelError: There is no such file, it is no ONNX file, it does not take images and give
             probabilities as digitlab's do, or it holds other operators or shapes than simple layers have.
+        RunError: A run folder's network is not the one that its export left, or its run.json is damaged.
         UsageError: `threads` is below 1.
 
     Example:
@@ -52,11 +53,16 @@ def read_network(path: str | Path | None = None) -> tuple[bytes, str]:
 
     Raises:
         ModelError: There is no such file.
+        RunError: It is a run's, and not the file that the run's export left.
     """
     if path is None:
         return _read_shipped(shipped_file()), SHIPPED
-    file = _find(user_path(path))
-    return _read(file), str(file)
+    path = user_path(path)
+    file = _find(path)
+    content = _read(file)
+    if file != path:
+        _check_exported(path)
+    return content, str(file)
 
 
 def load_shipped(name: str, *, threads: int = 1) -> Classifier:
@@ -100,6 +106,14 @@ def _find(path: Path) -> Path:
             hint="`digitlab export RUN` writes an ONNX file of a trained network",
         )
     return path
+
+
+def _check_exported(run: Path) -> None:
+    from digitlab.runs.folder import RunFolder
+
+    RunFolder(run).check_file(
+        MODEL_FILE, hint=f"the file is damaged or was changed; write it again: digitlab export {run}"
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 from typer.exceptions import TyperException
@@ -14,13 +16,14 @@ from typer.exceptions import TyperException
 from digitlab.cli.clock import start_clock
 from digitlab.cli.interruption import interruption
 from digitlab.cli.streams import discard_unwritten, prepare_streams
-from digitlab.errors import LONGEST, DigitlabError
+from digitlab.errors import LONGEST, DigitlabError, DigitlabWarning
 from digitlab.text import cut, printable_line
 
 FAILED = 1
 # Standard output is full, closed, or on a broken disk.
 OUTPUT_FAILED = (errno.ENOSPC, errno.EBADF, errno.EIO)
 _PLACE = "check the path, its rights, and the space that is left"
+_show_as_python_does = warnings.showwarning
 TYPER_INTERRUPTED = 130  # a KeyboardInterrupt, where signals are not listened for: in a thread, or raised by hand
 
 # In the order of the help. The function of a verb has its name, in a module of its name.
@@ -82,10 +85,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     interruption.arguments = given
     code = FAILED
     try:
-        code = _run(given, debug=debug)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = _run(given, debug=debug)
     finally:
         interruption.finish()
     sys.exit(code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """Say digitlab's own warnings in a line; those of libraries as Python does."""
+    if issubclass(category, DigitlabWarning):
+        typer.echo(f"warning: {_line(str(message))}", err=True)
+    else:
+        _show_as_python_does(message, category, *place, **more)
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:

@@ -42,6 +42,21 @@ class OnRay:
         self._address = address
         self._cpus = cpus
         self._object_store_bytes = object_store_bytes
+        self._connected: Any = None
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Ray, connected for whatever is done in the block.
+
+        Raises:
+            RunError: No Ray answers, or none could be started.
+            UsageError: The package is not installed.
+        """
+        with self._session() as self._connected:
+            try:
+                yield
+            finally:
+                self._connected = None
 
     def __call__(self, job: Job[Any], parts: Sequence[Any]) -> Iterator[Done]:
         """Do every part, in any order.
@@ -63,6 +78,8 @@ class OnRay:
                 yield row["done"]
 
     def _session(self) -> AbstractContextManager[Any]:
+        if self._connected is not None:
+            return contextlib.nullcontext(self._connected)
         ray = sys.modules.get("ray")
         if self._address is None and ray is not None and ray.is_initialized():
             return contextlib.nullcontext(ray)

@@ -14,6 +14,7 @@ from digitlab.data.split import Split
 from digitlab.errors import RunError
 from digitlab.runs import available_cores, deciding_versions, describe_versions
 from digitlab.runs.checks import reading
+from digitlab.runs.layout import TRIALS
 from digitlab.training.held_out import train_data
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.curves import write_curves
@@ -75,7 +76,7 @@ def search_on_ray(
         asked = run_trials(work, networks, config, data, reporter)
         trials = [trial for trial in read_trials(files, plan, networks, config) if _key(trial) in asked]
         _refuse_if_all_failed(trials)
-        write_trials(trials, folder / "trials.csv")
+        write_trials(trials, folder / TRIALS)
         write_curves(trials, folder / "tensorboard")
         finalists = finalists_of(
             trials, config, split.num_classes, lambda jobs: do_on_ray(jobs, data), folder, reporter

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from digitlab.runs import write_text
 from digitlab.runs.checks import CheckError, fields, list_of, reading, text
+from digitlab.runs.checksums import check_checksum, with_checksum
 from digitlab.runs.json_file import read_json
 from digitlab.runs.record_checks import check_row_with
 from digitlab.training.job import Row
@@ -62,14 +63,15 @@ class TrialFiles:
         if not os.path.lexists(path):
             return None
         with reading(path, how_to_train_again(path.parent), "a trial of this search"):
-            found = _check_outcome(read_json(path))
+            found = check_checksum(_check_outcome(read_json(path)))
             if not found["error"] and not found["rows"]:
                 raise CheckError("a row per epoch", "none", ("rows",))
             return Outcome(tuple(found["rows"]), found["error"])
 
     def write(self, key: TrialKey, outcome: Outcome) -> None:
         """Keep how the trial ended."""
-        write_text(self._outcome(key), json.dumps({"rows": outcome.rows, "error": outcome.error}) + "\n")
+        content = with_checksum({"rows": outcome.rows, "error": outcome.error})
+        write_text(self._outcome(key), json.dumps(content) + "\n")
 
     def sweep(self) -> None:
         """Remove the checkpoints, when nothing goes on from them any more."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from digitlab.data.bounded import most_bytes
 from digitlab.data.split import IMAGE_SIDE, Images, Part, Split
 from digitlab.errors import RunError
-from digitlab.runs import atomic_path
+from digitlab.runs import RunFolder, atomic_path
 from digitlab.runs.regular_file import open_regular
 
 Fingerprints = npt.NDArray[np.uint64]
@@ -117,9 +117,12 @@ def read_beside(model: Path) -> Fingerprints | None:
         Ascending fingerprints; `None` where they are not known, as for any other file.
 
     Raises:
-        RunError: See `read_fingerprints`.
+        RunError: See `read_fingerprints`. Or they are not those that the finished training left.
     """
-    return read_fingerprints(model.parent / FINGERPRINTS_FILE) if model.name in RUN_MODELS else None
+    if model.name not in RUN_MODELS:
+        return None
+    RunFolder(model.parent).check_file(FINGERPRINTS_FILE)
+    return read_fingerprints(model.parent / FINGERPRINTS_FILE)
 
 
 @functools.cache

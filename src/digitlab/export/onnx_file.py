@@ -16,6 +16,7 @@ from digitlab.export.verify import HALF_TOLERANCE, TOLERANCE, verify
 from digitlab.model.backend import keras
 from digitlab.model.keras_classifier import KerasClassifier, load_keras_classifier
 from digitlab.runs import RunFolder, atomic_path, find_model
+from digitlab.runs.layout import ONNX
 from digitlab.runs.user_path import user_path
 
 SUFFIX = ".onnx"
@@ -59,6 +60,8 @@ def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None
     with atomic_path(path, clean_up=True) as temporary:
         temporary.write_bytes(content)
         verify(temporary, model, members, HALF_TOLERANCE if half else TOLERANCE)
+    if path.name == ONNX:
+        RunFolder(path.parent).update_file(ONNX)
     return path
 
 

@@ -21,14 +21,15 @@ from digitlab.report.search import Search, read_search
 from digitlab.report.trials import Trial, read_trials
 from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, fields, optional, reading, whole, within
+from digitlab.runs.checksums import RESTORE
 from digitlab.runs.json_file import read_json
+from digitlab.runs.layout import EVALUATION, PREDICTIONS
 from digitlab.runs.npz_file import check_array, read_arrays
 from digitlab.runs.record_checks import check_described
 
 SPLITS = ("validation", "test")
 # An evaluation keeps 48 pictures of mistakes per split.
 MOST_PICTURE_BYTES = 2 * 1000 * IMAGE_SIDE**2
-EVALUATE_AGAIN = "the file is damaged; evaluate the run again"
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,22 @@ def _check_epochs(folder: RunFolder, record: Mapping[str, Any], history: Sequenc
 
 
 def _evaluations(folder: RunFolder) -> dict[str, Evaluation]:
-    path = folder / "evaluation.json"
+    path = folder / EVALUATION
+    folder.check_file(EVALUATION)
     if not os.path.lexists(path):
         return {}
-    with reading(path, EVALUATE_AGAIN):
+    with reading(path, RESTORE):
         values = fields({}, {name: optional(Evaluation.from_dict) for name in SPLITS})(read_json(path))
         return {name: values[name] for name in SPLITS if values.get(name)}
 
 
 def _mistake_images(folder: RunFolder) -> dict[str, Images]:
-    path = folder / "predictions.npz"
+    path = folder / PREDICTIONS
+    folder.check_file(PREDICTIONS)
     if not os.path.lexists(path):
         return {}
     keys = {f"{name}_mistake_images": name for name in SPLITS}
-    with reading(path, EVALUATE_AGAIN):
+    with reading(path, RESTORE):
         arrays = read_arrays(path, keys.__contains__, MOST_PICTURE_BYTES)
         side = (None, IMAGE_SIDE, IMAGE_SIDE)
         return {keys[key]: within(key, lambda a: check_array(a, side, np.uint8), a) for key, a in arrays.items()}

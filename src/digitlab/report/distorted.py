@@ -13,6 +13,7 @@ from digitlab.data.split import IMAGE_SIDE, Images
 from digitlab.report.style import ACCENT, new_figure
 from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, reading, within
+from digitlab.runs.layout import DISTORTED
 from digitlab.runs.npz_file import check_array, read_arrays
 
 COLUMNS = 17
@@ -37,7 +38,8 @@ def read_distorted(folder: RunFolder) -> Distorted | None:
     Raises:
         RunError: The file is damaged.
     """
-    path = folder / "distorted.npz"
+    path = folder / DISTORTED
+    folder.check_file(DISTORTED)
     if not os.path.lexists(path):
         return None
     with reading(path, "the file is damaged; train again"):

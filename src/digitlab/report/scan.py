@@ -11,6 +11,7 @@ from digitlab.report.words import evenly
 from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, cell, finite, positive, reading, within
 from digitlab.runs.csv_file import read_rows
+from digitlab.runs.layout import SCAN
 
 COLUMNS = ("step", "learning_rate", "loss", "smoothed_loss")
 
@@ -68,7 +69,8 @@ def read_scan(folder: RunFolder, record: Mapping[str, Any]) -> Scan | None:
     values = record.get("scan")
     if values is None:
         return None
-    with reading(folder / "scan.csv", "the file is damaged or missing; restore it, or scan again into a new folder"):
+    folder.check_file(SCAN, record)
+    with reading(folder / SCAN, "the file is damaged or missing; restore it, or scan again into a new folder"):
         rates, losses, smoothed = _read_curve(folder)
     return Scan(
         learning_rates=rates,
@@ -85,7 +87,7 @@ def read_scan(folder: RunFolder, record: Mapping[str, Any]) -> Scan | None:
 
 def _read_curve(folder: RunFolder) -> tuple[tuple[float, ...], ...]:
     rates, losses, smoothed = [], [], []
-    for row in read_rows(folder / "scan.csv", COLUMNS):
+    for row in read_rows(folder / SCAN, COLUMNS):
         rates.append(within("learning_rate", _RATE, row["learning_rate"]))
         losses.append(within("loss", _LOSS, row["loss"]))
         smoothed.append(within("smoothed_loss", _LOSS, row["smoothed_loss"]))

@@ -9,6 +9,7 @@ from typing import Any
 from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, cell, finite, number, positive, reading, share, text, whole, within
 from digitlab.runs.csv_file import read_rows
+from digitlab.runs.layout import TRIALS
 from digitlab.runs.record_checks import MOST_EPOCHS, MOST_LAYERS, MOST_UNITS
 from digitlab.text import text_of_csv
 
@@ -85,7 +86,8 @@ def read_trials(folder: RunFolder, record: dict[str, Any]) -> tuple[Trial, ...]:
     Raises:
         RunError: trials.csv is damaged, or missing beside a search that run.json tells of.
     """
-    path = folder / "trials.csv"
+    path = folder / TRIALS
+    folder.check_file(TRIALS, record)
     if record.get("search") is None and not path.exists():
         return ()
     with reading(path, "the file is damaged or missing; restore it, or search again into a new folder"):

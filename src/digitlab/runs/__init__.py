@@ -2,7 +2,7 @@
 
 from digitlab.runs.atomic import atomic_path, write_bytes, write_text
 from digitlab.runs.folder import HISTORY_COLUMNS, RunFolder, make_run_folder
-from digitlab.runs.identity import deciding_versions, refuse_differences
+from digitlab.runs.identity import deciding_versions, refuse_differences, warn_of_other_processor
 from digitlab.runs.keras_backend import keras_backend, refuse_unknown_backend
 from digitlab.runs.machine_failure import machine_failure, machine_failures
 from digitlab.runs.model_file import find_model
@@ -23,6 +23,7 @@ __all__ = [
     "make_run_folder",
     "refuse_differences",
     "refuse_unknown_backend",
+    "warn_of_other_processor",
     "write_bytes",
     "write_text",
 ]

@@ -52,12 +52,13 @@ class RunFolder:
         return os.path.lexists(self.record_path)
 
     def read_record(self) -> dict[str, Any]:
-        """run.json as a dictionary, every value that digitlab uses checked for its type and range.
+        """run.json as a dictionary: every value that digitlab uses checked for its type and range, all by a checksum.
 
         Raises:
-            RunError: There is none, or it is not what digitlab writes.
+            RunError: There is none, it is not what digitlab writes, or a value in it was changed since.
         """
         from digitlab.runs.checks import reading
+        from digitlab.runs.checksums import check_checksum
         from digitlab.runs.json_file import read_json
         from digitlab.runs.record_checks import check_record
 
@@ -69,11 +70,14 @@ class RunFolder:
                     f"{self.path}: expected a run folder, found no {RECORD} in it",
                     hint="name a folder that `digitlab train` made, such as runs/NAME",
                 ) from error
-            return check_record(value)
+            return check_checksum(check_record(value))
 
     def write_record(self, record: Mapping[str, Any]) -> None:
-        """Write run.json."""
-        write_text(self.record_path, json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        """Write run.json, and in it the checksum of all that it holds."""
+        from digitlab.runs.checksums import with_checksum
+
+        text = json.dumps(with_checksum(record), indent=2, allow_nan=False, ensure_ascii=False)
+        write_text(self.record_path, text + "\n")
 
     def update_record(self, **changes: Any) -> dict[str, Any]:
         """Change some top-level keys of run.json and give the new record back."""
@@ -81,15 +85,57 @@ class RunFolder:
         self.write_record(record)
         return record
 
+    def check_file(self, name: str, record: Mapping[str, Any] | None = None, *, hint: str | None = None) -> None:
+        """Check a file of a finished stage by the size and the SHA-256 that run.json states.
+
+        A file that run.json does not know, such as one of a stage that has not ended, is not checked.
+
+        Args:
+            name: The file's path below this folder.
+            record: The content of run.json. Defaults to reading it; without run.json nothing is checked.
+            hint: How to have the file whole again. Defaults to restoring it.
+
+        Raises:
+            RunError: The file has changed or is missing, or run.json is damaged.
+        """
+        from digitlab.runs.checksums import RESTORE, check_file, stated_files
+
+        if record is None:
+            if not self.exists():
+                return
+            record = self.read_record()
+        if (stated := stated_files(record).get(name)) is not None:
+            check_file(self / name, stated, hint or RESTORE)
+
+    def update_file(self, name: str) -> None:
+        """State the present size and SHA-256 of a file in run.json, where a finished stage has left one of this name.
+
+        Args:
+            name: The file's path below this folder. It has been written anew, with digitlab's own content.
+
+        Raises:
+            RunError: run.json is damaged or cannot be written.
+        """
+        from digitlab.runs.checksums import file_states
+
+        if not self.exists():
+            return
+        stages = self.read_record()["stages"]
+        for stage, done in stages.items():
+            if name in done.get("files", {}):
+                files = {**done["files"], **file_states(self.path, [name])}
+                self.update_record(stages={**stages, stage: {**done, "files": files}})
+
     def read_history(self) -> list[Row]:
         """history.csv, a dictionary per epoch; empty cells (no validation) are left out.
 
         Raises:
-            RunError: The file is damaged.
+            RunError: The file is damaged, or another than the finished training left.
         """
         from digitlab.runs.checks import reading
         from digitlab.runs.history import read_history
 
+        self.check_file(HISTORY)
         with reading(self / HISTORY, _DAMAGED):
             try:
                 return read_history(self / HISTORY)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from digitlab.errors import RunError
+from digitlab.errors import DigitlabWarning, RunError
 from digitlab.runs.folder import RunFolder
+from digitlab.runs.provenance import cpu_features
 
 _DECIDING = ("digitlab", "keras", "tensorflow", "jax", "jaxlib", "keras-tuner", "numpy")
 
@@ -29,6 +31,28 @@ def refuse_differences(folder: RunFolder, asked: Mapping[str, tuple[Any, Any]]) 
                 f"{folder.path} holds an unfinished run with another {what}: {_difference(found, wanted)}",
                 hint="repeat the command it was begun with, add --overwrite, or choose another --out",
             )
+
+
+def warn_of_other_processor(folder: RunFolder, record: Mapping[str, Any]) -> None:
+    """Warn where a run that is gone on with was begun on a processor of other vector instructions.
+
+    The libraries choose their kernels by them, and each kernel rounds its sums in its own way.
+
+    Args:
+        folder: Named in the warning.
+        record: The content of its run.json. One that states no instructions is not compared.
+    """
+    begun, here = record["machine"].get("cpu_features"), cpu_features()
+    if begun is None or here is None or begun == here:
+        return
+    there_only, here_only = sorted(set(begun) - set(here)), sorted(set(here) - set(begun))
+    parts = [f"{' '.join(names)} {where}" for names, where in ((there_only, "there"), (here_only, "here")) if names]
+    warnings.warn(
+        f"{folder.path} was begun on a processor of other instructions ({', '.join(parts)}): "
+        "the result may differ in its last digits from that of an uninterrupted run",
+        DigitlabWarning,
+        stacklevel=2,
+    )
 
 
 def _difference(found: Any, wanted: Any) -> str:

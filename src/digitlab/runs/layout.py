@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 
 from digitlab.runs.folder import HISTORY, LOCK, RECORD
 
+MODEL, ONNX, PAGE = "model.keras", "model.onnx", "model.html"
+EVALUATION, PREDICTIONS = "evaluation.json", "predictions.npz"
+DISTORTED, SCAN, TRIALS = "distorted.npz", "scan.csv", "trials.csv"
+FINGERPRINTS = "training_fingerprints.npy"
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -59,12 +64,16 @@ SEARCH = Layout(
     {rf"trial_{_TRIAL}": Layout((r"trial\.json", r"state\.npz", r"checkpoint\.weights\.h5")), "ray": RAY_ACCOUNT},
 )
 FINALISTS = Layout((r"\d+-seed-\d+\.(json|weights\.h5)",))
-MEMBER = Layout((re.escape(HISTORY), r"model\.keras"), {"checkpoints": CHECKPOINTS, "tensorboard": TENSORBOARD})
+MEMBER = Layout((re.escape(HISTORY), re.escape(MODEL)), {"checkpoints": CHECKPOINTS, "tensorboard": TENSORBOARD})
 
-_FILES = (
-    re.escape(RECORD), re.escape(HISTORY), r"model\.(keras|onnx|html)", r"evaluation\.json", r"predictions\.npz",
-    r"report\.html", r"distorted\.npz", r"scan\.csv", r"trials\.csv",
-    r"training_fingerprints\.npy",
+_FILES = tuple(
+    map(
+        re.escape,
+        (
+            RECORD, HISTORY, MODEL, ONNX, PAGE, EVALUATION, PREDICTIONS, DISTORTED, SCAN, TRIALS, FINGERPRINTS,
+            "report.html",
+        ),
+    )
 )  # fmt: skip
 _FOLDERS = {
     "checkpoints": CHECKPOINTS,

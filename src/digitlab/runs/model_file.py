@@ -8,6 +8,7 @@ from typing import Any
 
 from digitlab.errors import ModelError, RunError
 from digitlab.runs.folder import RunFolder
+from digitlab.runs.layout import MODEL
 
 
 def find_model(target: Path) -> tuple[Path, dict[str, Any] | None]:
@@ -15,7 +16,7 @@ def find_model(target: Path) -> tuple[Path, dict[str, Any] | None]:
 
     Raises:
         ModelError: Nothing is there, or neither a folder nor a regular file.
-        RunError: The folder is no run, or its training has not finished.
+        RunError: The folder is no run, its training has not finished, or its file is not the one that it left.
     """
     mode = _mode(target)
     if mode is None:
@@ -27,7 +28,7 @@ def find_model(target: Path) -> tuple[Path, dict[str, Any] | None]:
         _refuse_irregular(target, mode)
         return target, None
     record = RunFolder(target).read_record()
-    file = target / "model.keras"
+    file = target / MODEL
     mode = _mode(file)
     if mode is None:
         raise RunError(
@@ -35,6 +36,7 @@ def find_model(target: Path) -> tuple[Path, dict[str, Any] | None]:
             hint=f"finish it first: digitlab train --resume {target}",
         )
     _refuse_irregular(file, mode)
+    RunFolder(target).check_file(file.name, record)
     return file, record
 
 

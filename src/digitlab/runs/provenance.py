@@ -13,6 +13,15 @@ RECORDED_PACKAGES = ("keras", "keras-tuner", "numpy", "onnxruntime", "scikit-lea
 # Of the backends, only the one that is used: another may be installed beside it, and decides nothing.
 BACKEND_PACKAGES = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib")}
 
+# As Linux names them on x86 and on Arm. oneDNN, XLA and NumPy choose their kernels by them.
+_VECTOR_FEATURES = frozenset(
+    {
+        "sse4_1", "sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni", "avx512f", "avx512bw", "avx512cd", "avx512dq",
+        "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16",
+        "asimd", "asimdhp", "asimddp", "asimdfhm", "bf16", "i8mm", "sve", "sve2", "sme",
+    }
+)  # fmt: skip
+
 
 def describe_versions() -> dict[str, str]:
     """Versions of Python, digitlab and what the scores depend on, without importing any of it."""
@@ -30,9 +39,10 @@ def describe_versions() -> dict[str, str]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory in GiB and operating system."""
+    """Processor and its vector instructions, cores that this process may use, memory in GiB and operating system."""
     return {
         "cpu": _cpu_name(),
+        "cpu_features": cpu_features(),
         "cores": available_cores(),
         "memory_gib": _memory_gib(),
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -46,13 +56,25 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def cpu_features() -> list[str] | None:
+    """The processor's instructions that decide how sums are rounded, sorted; `None` where the kernel lists none."""
+    listed = _cpu_info("flags") or _cpu_info("Features")
+    return None if listed is None else sorted(_VECTOR_FEATURES.intersection(listed.split()))
+
+
 def _cpu_name() -> str:
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_info(key: str) -> str | None:
+    """What Linux says of the first processor under `key`."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return None
 
 
 def _memory_gib() -> float | None:

@@ -90,8 +90,15 @@ _description: dict[str, Check[Any]] = {
     "note": text(),
 }
 _dataset = fields({}, {**_description, "test": whole(), "train_fingerprint": _name, "source": text()})
-_stage = fields({"status": one_of("running", "finished")}, {"duration_s": seconds})
-_machine = fields({}, {"threads": whole(1, 4096), "device": _name})
+check_file_state = fields({"bytes": whole(), "sha256": text(64, least=64)})
+
+
+def _files(values: object) -> dict[str, Any]:
+    return {relative_path(name): state for name, state in mapping_of(check_file_state, most=10_000)(values).items()}
+
+
+_stage = fields({"status": one_of("running", "finished")}, {"duration_s": seconds, "files": _files})
+_machine = fields({}, {"threads": whole(1, 4096), "device": _name, "cpu_features": optional(list_of(_name, most=1000))})
 _score_fields = fields(
     {"accuracy": share, "loss": _loss, "n": whole(1), "accuracy_interval": interval(0, 1)},
     {"trained_on": optional(whole())},
@@ -272,7 +279,7 @@ check_fields = fields(
         "dataset": _dataset,
         "stages": mapping_of(_stage, most=50),
         "versions": mapping_of(_name, most=200),
-        "machine": lambda value: mapping_of(_plain, most=50)(_machine(value)),
+        "machine": lambda value: mapping_of(_setting, most=50)(_machine(value)),
     },
     {
         "version": _name,

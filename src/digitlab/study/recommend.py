@@ -13,7 +13,9 @@ from digitlab.data import Dataset, Split
 from digitlab.evaluation import compare_probabilities
 from digitlab.runs import RunFolder
 from digitlab.runs.checks import reading
+from digitlab.runs.layout import PREDICTIONS
 from digitlab.runs.npz_file import check_array, read_arrays
+from digitlab.study.folder import refuse_other_data
 from digitlab.study.stages import summarise
 from digitlab.study.train import train_and_report
 
@@ -33,10 +35,15 @@ def recommend(folder: RunFolder, dataset: Dataset, recipe: TrainConfig, progress
         What run.json keeps under ``recommended``: the run's summary, ``run`` and ``report`` relative to the
         study's folder, and ``comparison``, it beside the winner on the same test images.
     """
+    from digitlab.training.train import refuse_another_run
+
     winner = folder.read_record()["config"]
     config = recipe.replace(hidden_units=winner["hidden_units"], seed=winner["seed"])
     own = RunFolder(folder / FOLDER)
-    if not (own.exists() and own.read_record()["status"] == "finished"):
+    if own.exists() and own.read_record()["status"] == "finished":
+        refuse_another_run(own, dataset.train, config)
+        refuse_other_data(own, dataset)
+    else:
         train_and_report(dataset, config, own.path, progress=progress)
     trained_on = _tested_on_training(own), _tested_on_training(folder)
     comparison = compare_probabilities(*_test_predictions(dataset.test, own, folder), trained_on=trained_on)
@@ -58,7 +65,8 @@ def _test_predictions(test: Split, a: RunFolder, b: RunFolder) -> tuple[Any, Any
     found = []
     shape = (len(test), test.num_classes)
     for folder in (a, b):
-        path = folder / "predictions.npz"
+        path = folder / PREDICTIONS
+        folder.check_file(PREDICTIONS)
         with reading(path, "the file is damaged; run the study again with --overwrite"):
             arrays = read_arrays(path, ("test_labels", "test_probabilities").__contains__, 16 * math.prod(shape))
             labels = check_array(arrays["test_labels"], shape[:1], np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import numpy.typing as npt
 
 from digitlab.data import Split
 from digitlab.evaluation import Evaluation, count_trained_on, evaluate_probabilities, predict_probabilities
-from digitlab.runs import RunFolder, atomic_path, write_text
+from digitlab.runs import RunFolder, atomic_path, find_model, write_text
 from digitlab.runs.checks import reading
+from digitlab.runs.checksums import file_states
+from digitlab.runs.layout import EVALUATION, ONNX, PREDICTIONS
 from digitlab.runs.record_checks import check_results
 
 GALLERY = 48
@@ -32,7 +35,7 @@ def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> Non
     from digitlab.model.keras_classifier import load_keras_classifier
 
     started = time.perf_counter()
-    classifier = load_keras_classifier(folder / "model.keras")
+    classifier = load_keras_classifier(find_model(folder.path)[0])
     opened = folder.read_record().get("test_opened") or datetime.now(UTC).isoformat(timespec="seconds")
     folder.update_record(test_opened=opened)
     evaluations: dict[str, Evaluation | None] = {"validation": None}
@@ -53,12 +56,12 @@ def evaluate_in(folder: RunFolder, validation: Split | None, test: Split) -> Non
         arrays[f"{name}_probabilities"] = probabilities
         arrays[f"{name}_mistake_indices"] = worst
         arrays[f"{name}_mistake_images"] = split.read(worst)
-    with atomic_path(folder / "predictions.npz") as temporary:
+    with atomic_path(folder / PREDICTIONS) as temporary:
         np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
     content = {name: e.to_dict() if e else None for name, e in evaluations.items()}
-    write_text(folder / "evaluation.json", json.dumps(content, allow_nan=False) + "\n")
+    write_text(folder / EVALUATION, json.dumps(content, allow_nan=False) + "\n")
     scores = {name: scores_of(e) if e else None for name, e in evaluations.items()}
-    finish_stage(folder, "evaluate", started, **scores)
+    finish_stage(folder, "evaluate", started, files=(EVALUATION, PREDICTIONS), **scores)
 
 
 def export_in(folder: RunFolder) -> Path:
@@ -66,8 +69,8 @@ def export_in(folder: RunFolder) -> Path:
     from digitlab.export import export_onnx
 
     started = time.perf_counter()
-    path = export_onnx(folder.path, folder / "model.onnx")
-    finish_stage(folder, "export", started)
+    path = export_onnx(folder.path, folder / ONNX)
+    finish_stage(folder, "export", started, files=(ONNX,))
     return path
 
 
@@ -110,10 +113,21 @@ def stages_duration(record: dict[str, Any]) -> float:
     return round(sum(float(stage.get("duration_s", 0.0)) for stage in record["stages"].values()), 3)
 
 
-def finish_stage(folder: RunFolder, stage: str, started: float, **changes: Any) -> None:
-    """Say in run.json that a stage has ended, `started` being the performance counter at its beginning."""
+def finish_stage(folder: RunFolder, stage: str, started: float, *, files: Iterable[str] = (), **changes: Any) -> None:
+    """State in run.json that a stage has ended, and what files it has left.
+
+    Args:
+        folder: The run's.
+        stage: The stage's name.
+        started: The performance counter when the stage began, in seconds.
+        files: The names of the files whose size and SHA-256 are kept. One that is not there is left out. Defaults to
+            none.
+        **changes: Top-level keys of run.json to change in the same step.
+    """
     stages = folder.read_record()["stages"]
-    done = {"status": "finished", "duration_s": round(time.perf_counter() - started, 3)}
+    done: dict[str, Any] = {"status": "finished", "duration_s": round(time.perf_counter() - started, 3)}
+    if states := file_states(folder.path, files):
+        done["files"] = states
     folder.update_record(stages={**stages, stage: done}, **changes)
 
 

@@ -33,8 +33,11 @@ from digitlab.runs import (
     deciding_versions,
     describe_versions,
     refuse_differences,
+    warn_of_other_processor,
 )
 from digitlab.runs.checks import fields, list_of, positive, reading, whole
+from digitlab.runs.checksums import refuse_changed_files
+from digitlab.runs.layout import MODEL, SCAN, TRIALS
 from digitlab.runs.record_checks import check_results
 from digitlab.study.folder import (
     clear_run,
@@ -275,6 +278,8 @@ def _open(folder: RunFolder, study: Study, dataset: Dataset) -> None:
     }
     refuse_differences(folder, asked)
     refuse_other_data(folder, dataset)
+    refuse_changed_files(folder.path, record)
+    warn_of_other_processor(folder, record)
     folder.update_record(status="running")
 
 
@@ -298,13 +303,14 @@ def _scan(context: _Context) -> None:
         pool=context.pool if context.study.scan.rates else None,
         progress=context.listener.scan,
     )
-    write_scan(result, context.folder / "scan.csv")
-    finish_stage(context.folder, "scan", started, scan=result.to_dict())
+    write_scan(result, context.folder / SCAN)
+    finish_stage(context.folder, "scan", started, files=(SCAN,), scan=result.to_dict())
 
 
 def _tune(context: _Context) -> None:
     from digitlab.study.search import search_by_engine
     from digitlab.training.trained_images import copies_held_out
+    from digitlab.tuning.finalists import finalist_files
 
     started = time.perf_counter()
     local = context.study.search.engine == "local"
@@ -327,12 +333,15 @@ def _tune(context: _Context) -> None:
         "lanes": context.pool.count if local else None,
         "duration_s": round(result.duration_s, 3),
     }
-    finish_stage(context.folder, "tune", started, search=search, config=result.best.config.to_dict())
+    files = (TRIALS, *finalist_files(context.folder.path))
+    config = result.best.config.to_dict()
+    finish_stage(context.folder, "tune", started, files=files, search=search, config=config)
 
 
 def _train(context: _Context) -> None:
     from digitlab.training.held_out import hold_out
     from digitlab.training.network import why_ended
+    from digitlab.training.train import FILES
     from digitlab.training.trained_images import write_trained_images
     from digitlab.tuning.winner import read_winner
 
@@ -341,13 +350,14 @@ def _train(context: _Context) -> None:
     fitted, _ = hold_out(context.dataset.train, context.base)  # all networks of a search train on the same images
     write_trained_images(context.folder, fitted, context.base)
     history = winner.history(winner.seeds[0])
-    winner.save(winner.seeds[0], context.dataset.train.num_classes, context.folder / "model.keras")
+    winner.save(winner.seeds[0], context.dataset.train.num_classes, context.folder / MODEL)
     context.folder.write_history(history)
     best = min(history, key=lambda row: row["val_loss"])
     finish_stage(
         context.folder,
         "train",
         started,
+        files=FILES,
         config=winner.config(winner.seeds[0]).to_dict(),
         epochs=len(history),
         best_epoch=int(best["epoch"]),

@@ -74,9 +74,10 @@ def _run_stages(
     on_stage: StageListener,
 ) -> None:
     from digitlab.training.held_out import hold_out
-    from digitlab.training.train import remove_state, train_in
+    from digitlab.training.train import refuse_another_run, remove_state, train_in
 
     if folder.exists():
+        refuse_another_run(folder, dataset.train, config)
         refuse_other_data(folder, dataset)
         folder.update_record(status="running")
     if not stage_finished(folder, "train"):

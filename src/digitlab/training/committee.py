@@ -19,14 +19,15 @@ from digitlab.errors import RunError
 from digitlab.model.build import average_networks
 from digitlab.model.keras_classifier import load_keras_classifier
 from digitlab.runs import RunFolder
-from digitlab.runs.layout import CHECKPOINTS
+from digitlab.runs.checksums import file_states, stated_files
+from digitlab.runs.folder import HISTORY
+from digitlab.runs.layout import CHECKPOINTS, MODEL
 from digitlab.runs.own_files import remove_own_folder
 from digitlab.training.callbacks import EpochProgress, Progress, save_model
 from digitlab.training.network import train_network
 from digitlab.training.run import Run
 
 FOLDER = "members"
-MODEL = "model.keras"
 
 # A network and the rows of its history.
 Member = tuple[Any, list[dict[str, float]]]
@@ -60,9 +61,8 @@ def train_committee(
     """
     members, histories = [], []
     for number in range(config.members):
-        own = member_folder(folder, number) if folder is not None else None
         told = None if progress is None else _counted_through(progress, number, config)
-        member = _finished(own) or _trained(parts, config, number, own, callbacks, told)
+        member = _finished(folder, number) or _trained(parts, config, number, folder, callbacks, told)
         members.append(member[0])
         histories.append(member[1])
         rows = mean_history(histories)
@@ -76,6 +76,12 @@ def train_committee(
 def member_folder(folder: RunFolder, number: int) -> RunFolder:
     """Where the member `number`, from 0, lies."""
     return RunFolder(folder / FOLDER / str(number + 1))
+
+
+def member_files(folder: RunFolder) -> list[str]:
+    """The files that the finished members left, as paths below the committee's folder."""
+    finished = [RunFolder(path.parent) for path in sorted((folder / FOLDER).glob(f"*/{MODEL}"))]
+    return [_below(member, name) for member in finished for name in (HISTORY, MODEL)]
 
 
 def has_begun(folder: RunFolder) -> bool:
@@ -105,12 +111,27 @@ def mean_history(histories: Sequence[list[dict[str, float]]]) -> list[dict[str, 
     return rows
 
 
-def _finished(folder: RunFolder | None) -> Member | None:
+def _finished(folder: RunFolder | None, number: int) -> Member | None:
     """A member that was trained before, `None` where it was not, or not to its end."""
-    if folder is None or not (folder / MODEL).exists():
+    if folder is None:
         return None
-    _clear(folder)
-    return load_keras_classifier(folder / MODEL).model, folder.read_history()
+    own = member_folder(folder, number)
+    # Without checksums in run.json it was killed before the end, and its checkpoint goes on from there.
+    if _below(own, MODEL) not in stated_files(folder.read_record()):
+        return None
+    _clear(own)
+    return load_keras_classifier(own / MODEL).model, own.read_history()
+
+
+def _keep_checksums(folder: RunFolder) -> None:
+    """State in the committee's run.json what its finished members have left."""
+    stages = folder.read_record()["stages"]
+    files = file_states(folder.path, member_files(folder))
+    folder.update_record(stages={**stages, "train": {**stages["train"], "files": files}})
+
+
+def _below(member: RunFolder, name: str) -> str:
+    return f"{FOLDER}/{member.path.name}/{name}"
 
 
 def _trained(
@@ -121,17 +142,19 @@ def _trained(
     callbacks: Sequence[Any],
     progress: Progress | None,
 ) -> Member:
-    run = train_network(parts, member_config(config, number), folder, callbacks=callbacks, progress=progress)
+    own = None if folder is None else member_folder(folder, number)
+    run = train_network(parts, member_config(config, number), own, callbacks=callbacks, progress=progress)
     if len(run.history) != config.epochs:
-        if folder is not None:
-            _clear(folder)  # its checkpoint says that it is finished, and it is to be trained anew
+        if own is not None:
+            _clear(own)  # its checkpoint says that it is finished, and it is to be trained anew
         raise RunError(
             f"member {number + 1}: expected {config.epochs} epochs, got {len(run.history)}",
             hint="leave out callbacks that end training early, or train a single network",
         )
-    if folder is not None:
-        save_model(run.model, folder / MODEL)
-        _clear(folder)
+    if folder is not None and own is not None:
+        save_model(run.model, own / MODEL)
+        _keep_checksums(folder)
+        _clear(own)
     return run.model, run.history
 
 

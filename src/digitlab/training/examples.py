@@ -8,6 +8,7 @@ from digitlab.config import TrainConfig
 from digitlab.data.split import Images, Split
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder, atomic_path
+from digitlab.runs.layout import DISTORTED
 from digitlab.training.adapter import adapter
 from digitlab.training.held_out import one_hot
 from digitlab.training.lesson import Lesson
@@ -19,7 +20,7 @@ EXAMPLES = 100
 def write_examples(folder: RunFolder, split: Split, config: TrainConfig) -> None:
     """Write distorted.npz: one training image, and a hundred forms of the kind that training gives it."""
     index = _most_telling(split, config)
-    with atomic_path(folder / "distorted.npz") as temporary:
+    with atomic_path(folder / DISTORTED) as temporary:
         np.savez_compressed(
             temporary, original=split.read(np.array([index]))[0], distorted=distort_often(split, index, config)
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from digitlab.config import TrainConfig
 from digitlab.data.split import Split
-from digitlab.errors import RunError
+from digitlab.errors import DigitlabWarning, RunError
 from digitlab.runs import (
     RunFolder,
     available_cores,
@@ -19,12 +19,16 @@ from digitlab.runs import (
     keras_backend,
     machine_failures,
     refuse_differences,
+    warn_of_other_processor,
 )
 from digitlab.runs.checks import reading
+from digitlab.runs.checksums import file_states, refuse_changed_files
+from digitlab.runs.folder import HISTORY
+from digitlab.runs.layout import DISTORTED, FINGERPRINTS, MODEL
 from digitlab.training import callback_state
 from digitlab.training.adapter import adapter
 from digitlab.training.callbacks import Progress, save_model
-from digitlab.training.committee import has_begun, seconds_so_far, train_committee
+from digitlab.training.committee import has_begun, member_files, seconds_so_far, train_committee
 from digitlab.training.examples import write_examples
 from digitlab.training.held_out import hold_out
 from digitlab.training.network import STATE, train_network
@@ -32,6 +36,9 @@ from digitlab.training.record import begin_record
 from digitlab.training.run import Run
 from digitlab.training.teacher import describe_teacher, load_teacher
 from digitlab.training.trained_images import write_trained_images
+
+# What a training leaves, those of a committee's members aside; the pictures only where it distorts.
+FILES = (HISTORY, MODEL, DISTORTED, FINGERPRINTS)
 
 
 def train(
@@ -96,10 +103,14 @@ def train_in(
     parts = hold_out(split, config)
     run = _fit(parts, config, folder, _threads(folder, record), callbacks, progress)
     write_trained_images(folder, parts[0], config)
-    save_model(run.model, folder / "model.keras")
+    save_model(run.model, folder / MODEL)
     if config.distortions:
         write_examples(folder, split, config)
-    stage = {"status": "finished", "duration_s": round(earlier + time.perf_counter() - started, 3)}
+    stage = {
+        "status": "finished",
+        "duration_s": round(earlier + time.perf_counter() - started, 3),
+        "files": file_states(folder.path, [*FILES, *member_files(folder)]),
+    }
     folder.update_record(
         status="finished" if last_stage else "running",
         stages={**record["stages"], "train": stage},
@@ -150,6 +161,7 @@ def _warn_of_forgetful(callbacks: Sequence[Any]) -> None:
         warnings.warn(
             f"the state of {', '.join(names)} is not kept for a resume; "
             "give it get_state() -> dict and set_state(dict)",
+            DigitlabWarning,
             stacklevel=4,
         )
 
@@ -172,17 +184,36 @@ def _check_same_run(folder: RunFolder, split: Split, config: TrainConfig) -> dic
             f"{folder.path} holds a finished training",
             hint="add --overwrite to train anew, or choose another --out",
         )
+    refuse_another_run(folder, split, config)
+    return record
+
+
+def refuse_another_run(folder: RunFolder, split: Split, config: TrainConfig) -> None:
+    """Raise `RunError` unless a run was begun as it is asked for now, whatever stages of it are finished.
+
+    Args:
+        folder: The run's.
+        split: The training split that is asked for.
+        config: The configuration that is asked for, the seed included.
+
+    Raises:
+        RunError: Backend, configuration, teacher, device, training data or software is another, or a file of a
+            finished stage has changed.
+    """
+    record = folder.read_record()
     _refuse_change_of_backend(folder, record)
     adapter.use_threads(_threads(folder, record))  # asking JAX for its device starts it
     asked = {
         "configuration": (record["config"], config.to_dict()),
         "teacher": (_sha256(record.get("teacher")), _sha256(describe_teacher(config))),
+        "verb": (record.get("command"), "train"),
         "device": (record["machine"].get("device", "cpu"), adapter.device()),
         "training data": (record["dataset"].get("train_fingerprint"), split.fingerprint),
         "software": (deciding_versions(record["versions"]), deciding_versions(describe_versions())),
     }
     refuse_differences(folder, asked)
-    return record
+    refuse_changed_files(folder.path, record)
+    warn_of_other_processor(folder, record)
 
 
 def _threads(folder: RunFolder, record: dict[str, Any]) -> int:

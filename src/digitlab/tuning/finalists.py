@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shlex
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,15 +22,20 @@ from digitlab.lanes.lanes import Ended, Progressed
 from digitlab.model.blueprint import Blueprint
 from digitlab.runs import write_text
 from digitlab.runs.checks import fields, list_of, reading
+from digitlab.runs.checksums import check_checksum, check_file, file_states, with_checksum
 from digitlab.runs.json_file import read_json
-from digitlab.runs.record_checks import check_row_with
+from digitlab.runs.layout import FINALISTS
+from digitlab.runs.record_checks import check_file_state, check_row_with
 from digitlab.training.job import Row, TrainJob
 from digitlab.training.schedule import schedule_of
 
-_check_result = fields({"rows": list_of(check_row_with("epoch", "val_loss", "val_accuracy"), least=1)})
+_check_result = fields(
+    {"rows": list_of(check_row_with("epoch", "val_loss", "val_accuracy"), least=1), "weights": check_file_state}
+)
 
 # Does jobs, in any order, and tells of each, such as `Lanes.do`.
 Doer = Callable[[Sequence[TrainJob]], Iterator[Progressed | Ended]]
+FOLDER, WEIGHTS = "finalists", ".weights.h5"
 SEARCHED = ("hidden_units", "learning_rate", "batch_size", "dropout", "distortion", "weight_decay")
 
 
@@ -189,7 +195,12 @@ def result_path(folder: Path, rank: int, seed: int) -> Path:
 
 def weights_path(folder: Path, rank: int, seed: int) -> Path:
     """Where the weights of its best epoch lie."""
-    return folder / f"{_name(rank, seed)}.weights.h5"
+    return folder / f"{_name(rank, seed)}{WEIGHTS}"
+
+
+def finalist_files(run: Path) -> list[str]:
+    """The files that the finalists' training left in a run, as paths below its folder."""
+    return [f"{FOLDER}/{path.name}" for path in sorted((run / FOLDER).glob("*-seed-*")) if FINALISTS.is_file(path.name)]
 
 
 def _name(rank: int, seed: int) -> str:
@@ -218,7 +229,9 @@ def _keep(event: Ended, folder: Path) -> None:
         raise RunError(
             f"training finalist {event.job.name} failed: {event.error}", hint="the same command tries it again"
         )
-    write_text(folder / f"{event.job.name}.json", json.dumps({"rows": event.rows}) + "\n")
+    [weights] = file_states(folder, [f"{event.job.name}{WEIGHTS}"]).values()
+    result = with_checksum({"rows": event.rows, "weights": weights})
+    write_text(folder / f"{event.job.name}.json", json.dumps(result) + "\n")
 
 
 def _read_finalist(rank: int, config: TrainConfig, score: float, seeds: Sequence[int], folder: Path) -> Finalist:
@@ -239,7 +252,10 @@ def read_rows(path: Path) -> list[Row]:
     """The rows that a finalist's training left, a row per epoch.
 
     Raises:
-        RunError: The file is missing or damaged.
+        RunError: The file, or that of the weights beside it, is missing or damaged.
     """
-    with reading(path, "the file is damaged; remove it and go on", "a finalist's result"):
-        return list(_check_result(read_json(path))["rows"])
+    hint = f"the file is damaged; rm {shlex.quote(str(path))} and repeat the command"
+    with reading(path, hint, "a finalist's result"):
+        result = check_checksum(_check_result(read_json(path)))
+    check_file(path.with_name(f"{path.stem}{WEIGHTS}"), result["weights"], hint)
+    return list(result["rows"])

@@ -10,6 +10,7 @@ from typing import Any
 from digitlab.errors import RunError
 from digitlab.runs import write_text
 from digitlab.runs.checks import fields, reading
+from digitlab.runs.checksums import check_checksum, with_checksum
 from digitlab.runs.json_file import read_json
 
 
@@ -29,10 +30,10 @@ def claim_search(folder: Path, identity: dict[str, Any]) -> bool:
     path = folder / "search.json"
     identity = json.loads(json.dumps(identity, default=str))
     if not os.path.lexists(path):
-        write_text(path, json.dumps(identity, indent=1) + "\n")
+        write_text(path, json.dumps(with_checksum(identity), indent=1) + "\n")
         return False
     with reading(path, "the file is damaged; search again with --overwrite", "a search's record"):
-        found = fields(dict.fromkeys(identity, _anything))(read_json(path))
+        found = check_checksum(fields(dict.fromkeys(identity, _anything))(read_json(path)))
         other = [name for name in identity if found[name] != identity[name]]
     if other:
         raise RunError(

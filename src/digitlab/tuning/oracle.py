@@ -21,6 +21,7 @@ from digitlab.runs.checks import (
     text,
     whole,
 )
+from digitlab.runs.checksums import check_checksum, with_checksum
 from digitlab.runs.json_file import read_json
 from digitlab.tuning.draw import Values, draw_configurations
 from digitlab.tuning.kerastuner import Trial, TrialStatus, keras_tuner
@@ -156,7 +157,7 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
         found = {}
         for path in sorted(RunFolder(self._project_dir).path.glob("trial_*/trial.json")):
             with reading(path, how_to_train_again(path.parent), "a trial of this search"):
-                state = check_trial(read_json(path))
+                state = check_checksum(check_trial(read_json(path)))
                 key = wanted[state["trial_id"]]
                 trial = Trial.from_state(state)
                 trial.score = None if trial.score is None else float(trial.score)
@@ -189,7 +190,8 @@ class ScheduledOracle(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc
 
     def _save_trial(self, trial: Any) -> None:
         path = RunFolder(self._project_dir) / f"trial_{trial.trial_id}" / "trial.json"
-        write_text(path, json.dumps(trial.get_state(), default=_plain) + "\n")
+        state = json.loads(json.dumps(trial.get_state(), default=_plain))
+        write_text(path, json.dumps(with_checksum(state)) + "\n")
 
     def _check_consecutive_failures(self) -> None:
         """Nothing: the parent gives the search up after three failures in a row, whatever was reached."""

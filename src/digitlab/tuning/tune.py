@@ -12,10 +12,11 @@ from digitlab.data.split import Split
 from digitlab.lanes.lanes import Lanes
 from digitlab.runs import available_cores
 from digitlab.runs.checks import reading
+from digitlab.runs.layout import TRIALS
 from digitlab.training.held_out import train_data
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.curves import write_curves
-from digitlab.tuning.finalists import Doer, Finalist, choose, train_finalists
+from digitlab.tuning.finalists import FOLDER, Doer, Finalist, choose, train_finalists
 from digitlab.tuning.hyperband import Hyperband
 from digitlab.tuning.hypermodel import MLPHyperModel
 from digitlab.tuning.kerastuner import TrialStatus
@@ -55,7 +56,7 @@ def search_in(
         pool=pool,
     )
     trials = read_trials(tuner)
-    write_trials(trials, folder / "trials.csv")
+    write_trials(trials, folder / TRIALS)
     write_curves(trials, folder / "tensorboard")
     finalists = finalists_of(trials, config, split.num_classes, pool.do, folder, reporter)
     return SearchResult(
@@ -82,7 +83,7 @@ def finalists_of(
         [(trial.config, trial.score or 0.0) for trial in best_configurations(trials, config.finalists)],
         [config.base.seed + i for i in range(config.finalist_seeds)],
         num_classes,
-        folder / "finalists",
+        folder / FOLDER,
         reporter.finalists_done,
     )
 

@@ -14,7 +14,7 @@ from digitlab.runs import RunFolder, machine_failure
 from digitlab.runs.checks import reading
 from digitlab.training.callbacks import save_model
 from digitlab.training.job import Row
-from digitlab.tuning.finalists import SEARCHED, read_rows, result_path, weights_path
+from digitlab.tuning.finalists import FOLDER, SEARCHED, read_rows, result_path, weights_path
 
 
 @dataclass(frozen=True)
@@ -84,4 +84,4 @@ def read_winner(folder: RunFolder, base: TrainConfig) -> Winner:
         rank = search["choice"]["winner"]
         finalist = search["finalists"][rank]
         config = base.replace(**{name: finalist[name] for name in SEARCHED})
-    return Winner(folder / "finalists", rank, tuple(finalist["seeds"]), config)
+    return Winner(folder / FOLDER, rank, tuple(finalist["seeds"]), config)
