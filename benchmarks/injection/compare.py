@@ -1,7 +1,8 @@
 """`contents`: what must be equal of two folders, one made by an interrupted command and one by an uninterrupted one.
 
 Equal are: which files and folders there are, hidden ones included; every array of every network, optimizer state
-included; tables, records and answers in every value but those that tell time. Not compared are the lock and
+included; tables, records and answers in every value but those that tell time. The checksums of files that tell time
+differ too; that they are those of the files is checked instead. Not compared are the lock and
 TensorBoard's logs, and of report.html and the figures only that they are there: they are drawn from the compared files.
 """
 
@@ -19,8 +20,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-# Values that tell when, how long or by which path something ran.
-TIMES = {"duration_s", "created", "test_opened", "seconds", "path"}
+from digitlab.errors import DigitlabError
+from digitlab.runs import RunFolder
+from digitlab.runs.checksums import refuse_changed_files
+from digitlab.runs.folder import RECORD
+
+# Values that tell when, how long or by which path something ran, and checksums of files that hold such values.
+TIMES = {"duration_s", "created", "test_opened", "seconds", "path", "bytes", "sha256"}
 _LOG_FOLDER, _LOCK = "tensorboard", ".lock"
 
 
@@ -52,7 +58,7 @@ def _content(path: Path) -> str:
     read = _READERS.get(path.suffix.lower(), lambda path: _hash(path.read_bytes()))
     try:
         return read(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, DigitlabError) as error:
         return f"unreadable: {type(error).__name__} {error}"
 
 
@@ -94,6 +100,8 @@ def _table(path: Path) -> str:
 
 
 def _json(path: Path) -> str:
+    if path.name == RECORD:
+        refuse_changed_files(path.parent, RunFolder(path.parent).read_record())
     return json.dumps(_timeless(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True)
 
 
