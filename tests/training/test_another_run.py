@@ -11,11 +11,13 @@ import pytest
 from digitlab.config import TrainConfig
 from digitlab.data import load_dataset
 from digitlab.errors import DigitlabWarning, RunError
+from digitlab.model.backend import keras
+from digitlab.report import write_report
 from digitlab.runs import RunFolder
 from digitlab.study import train as train_module
 from digitlab.study.folder import describe_data
 from digitlab.study.train import train_and_report
-from digitlab.training.train import train_in
+from digitlab.training.train import train, train_in
 
 CONFIG = TrainConfig(hidden_units=(4,), epochs=1, patience=0)
 STAGES = ("train", "evaluate", "export", "report")
@@ -139,3 +141,36 @@ def test_the_training_stage_alone_states_what_it_has_left(data, tmp_path):
     files = RunFolder(tmp_path).read_record()["stages"]["train"]["files"]
     assert set(files) == {"history.csv", "model.keras", "training_fingerprints.npy"}
     assert all(files[name]["bytes"] == (tmp_path / name).stat().st_size for name in files)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the process's training after its second epoch."""
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        pass
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def unfinished(data, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(data.train, CONFIG.replace(epochs=3), out=tmp_path / "run", callbacks=[Stop()])
+    return tmp_path / "run"
+
+
+def test_the_report_of_an_unfinished_training_is_of_the_rows_of_its_checkpoint(unfinished):
+    write_report(unfinished)
+    path = unfinished / "history.csv"
+    header, first, second = path.read_text().splitlines()
+    for rows in ([first], [first, "2" + first[1:]], [first.replace(",0.001", ",0.002", 1), second], []):
+        path.write_text("\n".join([header, *rows]) + "\n")
+        with pytest.raises(RunError, match=r"history\.csv: expected the .*state\.npz"):
+            write_report(unfinished)
+    path.write_text("\n".join([header, first, second, "3" + second[1:]]) + "\n")  # killed before the checkpoint
+    write_report(unfinished)

@@ -22,8 +22,10 @@ from digitlab.report.trials import Trial, read_trials
 from digitlab.runs import RunFolder
 from digitlab.runs.checks import CheckError, fields, optional, reading, whole, within
 from digitlab.runs.checksums import RESTORE
+from digitlab.runs.folder import HISTORY
+from digitlab.runs.history import check_unfinished
 from digitlab.runs.json_file import read_json
-from digitlab.runs.layout import EVALUATION, PREDICTIONS
+from digitlab.runs.layout import CHECKPOINT, EVALUATION, PREDICTIONS
 from digitlab.runs.npz_file import check_array, read_arrays
 from digitlab.runs.record_checks import check_described
 
@@ -60,6 +62,7 @@ def read_contents(path: Path) -> Contents:
     with reading(folder.record_path, "the file is damaged; restore it, or run again into a new folder"):
         check_described(record)
     history = folder.read_history()
+    _check_unfinished(folder, record, history)
     _check_epochs(folder, record, history)
     return Contents(
         record=record,
@@ -76,6 +79,17 @@ def read_contents(path: Path) -> Contents:
     )
 
 
+def _check_unfinished(folder: RunFolder, record: Mapping[str, Any], history: Sequence[dict[str, float]]) -> None:
+    """Until a training has ended, run.json has no checksum of history.csv, but its checkpoint has the same rows."""
+    checkpoint = folder / CHECKPOINT
+    if record["stages"].get("train", {}).get("status") != "running" or not os.path.lexists(checkpoint):
+        return
+    with reading(
+        folder / HISTORY, f"go on with the training, which writes it anew: digitlab train --resume {folder.path}"
+    ):
+        check_unfinished(history, checkpoint)
+
+
 def _check_epochs(folder: RunFolder, record: Mapping[str, Any], history: Sequence[Mapping[str, float]]) -> None:
     """The epoch that run.json names is one of history.csv's, all of which have scores of the held-out images."""
     best = chosen_epoch(record)
@@ -83,7 +97,7 @@ def _check_epochs(folder: RunFolder, record: Mapping[str, Any], history: Sequenc
         return
     with reading(folder.record_path, "run.json and history.csv are of two runs; restore them"):
         within("best_epoch", whole(1, len(history)), best)
-    with reading(folder / "history.csv", "the file is damaged; restore it, or train again into a new folder"):
+    with reading(folder / HISTORY, "the file is damaged; restore it, or train again into a new folder"):
         if len({"val_loss" in row for row in history}) > 1:
             raise CheckError("a val_loss for every epoch or for none", "one for some")
 

@@ -1,4 +1,4 @@
-"""`read_history`: the rows of history.csv, checked."""
+"""`read_history`: the rows of history.csv, checked, and compared with a checkpoint where the training goes on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 from digitlab.runs.checks import CheckError, cell, epoch, finite, seconds, share
 from digitlab.runs.csv_file import read_rows
 from digitlab.runs.folder import HISTORY_COLUMNS, Row
+from digitlab.runs.json_file import parse_json
+from digitlab.runs.npz_file import read_arrays
 
+# Of the checkpoint of a training of 100,000 epochs, as UTF-32.
+MOST_RECORD_BYTES = 64 * 2**20
 _ALWAYS, _HELD_OUT = ("epoch", "loss", "accuracy", "learning_rate", "duration_s"), ("val_loss", "val_accuracy")
 # A training that diverges ends with losses that are not numbers.
 _CELLS: dict[str, Callable[[object], float]] = {
@@ -32,6 +36,26 @@ def read_history(path: Path) -> list[Row]:
     rows = [_read_row(row) for row in read_rows(path, _ALWAYS)]
     _check_epochs(rows)
     return rows
+
+
+def check_unfinished(rows: Sequence[Row], checkpoint: Path) -> None:
+    """Check the rows of a training that has not ended against its checkpoint, which holds them too.
+
+    Args:
+        rows: The rows of history.csv. It is written just before the checkpoint, so that it may have one row more.
+        checkpoint: The training's ``state.npz``.
+
+    Raises:
+        CheckError: A row is another than in the checkpoint, or is missing.
+        OSError, ValueError: The checkpoint cannot be read, or is no archive.
+    """
+    record = parse_json(str(read_arrays(checkpoint, "record".__eq__, MOST_RECORD_BYTES)["record"][()]), any_number=True)
+    kept = [{name: row[name] for name in HISTORY_COLUMNS if name in row} for row in record["history"]]
+    if not len(kept) <= len(rows) <= len(kept) + 1:
+        raise CheckError(f"the {len(kept)} rows of {checkpoint.name}", str(len(rows)))
+    for number, (found, expected) in enumerate(zip(rows, kept, strict=False), start=1):
+        if str(found) != str(expected):  # NaN equals NaN
+            raise CheckError(f"the row of epoch {number} that {checkpoint.name} holds", "another")
 
 
 def _read_row(row: Mapping[str, str]) -> Row:

@@ -31,12 +31,13 @@ from digitlab.runs.checks import (
     whole,
     within,
 )
+from digitlab.runs.history import MOST_RECORD_BYTES
 from digitlab.runs.json_file import parse_json
 from digitlab.runs.npz_file import read_arrays
 from digitlab.training import callback_state
 
-# The record, as UTF-32, of a training of 100,000 epochs; and arrays that callbacks of the user's own remember.
-_MOST_RECORD_BYTES, _MOST_OTHER_BYTES = 64 * 2**20, 64 * 2**20
+# Arrays that callbacks of the user's own remember.
+_MOST_OTHER_BYTES = 64 * 2**20
 
 
 def _named_state(value: object) -> tuple[str, Any]:
@@ -174,7 +175,7 @@ def _check_best_weights(model: Any, remembered: Sequence[tuple[Any, dict[str, An
 def _most_bytes(variables: Sequence[Any]) -> int:
     """What a checkpoint may unpack to: the variables, the best weights beside them, and what is remembered."""
     own = sum(8 * math.prod(map(int, variable.shape)) for variable in variables)
-    return 2 * own + _MOST_RECORD_BYTES + _MOST_OTHER_BYTES
+    return 2 * own + MOST_RECORD_BYTES + _MOST_OTHER_BYTES
 
 
 def _variables(model: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from digitlab.data.split import Split
 from digitlab.model.backend import keras
 from digitlab.model.build import build_mlp
 from digitlab.runs import RunFolder
+from digitlab.runs.layout import CHECKPOINT
 from digitlab.training.callbacks import BestModel, Progress, Recorder, Reporter
 from digitlab.training.checkpoint import Checkpoint
 from digitlab.training.compiled_epochs import CompiledEpochs
@@ -22,8 +23,6 @@ from digitlab.training.run import Run
 from digitlab.training.schedule import schedule_of
 from digitlab.training.shards import Shards
 from digitlab.training.teacher import load_teacher
-
-STATE = "checkpoints/state.npz"
 
 
 def train_network(
@@ -54,7 +53,7 @@ def train_network(
         acting.append(Reporter(progress, history, best, config.epochs))
     checkpoint = None
     if folder is not None:
-        checkpoint = Checkpoint(folder / STATE, acting, history)
+        checkpoint = Checkpoint(folder / CHECKPOINT, acting, history)
         checkpoint.restore(model)
         folder.write_history(history)
         folder.read_history()  # raises where the checkpoint holds rows that are no training's

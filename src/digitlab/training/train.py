@@ -24,14 +24,14 @@ from digitlab.runs import (
 from digitlab.runs.checks import reading
 from digitlab.runs.checksums import file_states, refuse_changed_files
 from digitlab.runs.folder import HISTORY
-from digitlab.runs.layout import DISTORTED, FINGERPRINTS, MODEL
+from digitlab.runs.layout import CHECKPOINT, DISTORTED, FINGERPRINTS, MODEL
 from digitlab.training import callback_state
 from digitlab.training.adapter import adapter
 from digitlab.training.callbacks import Progress, save_model
 from digitlab.training.committee import has_begun, member_files, seconds_so_far, train_committee
 from digitlab.training.examples import write_examples
 from digitlab.training.held_out import hold_out
-from digitlab.training.network import STATE, train_network
+from digitlab.training.network import train_network
 from digitlab.training.record import begin_record
 from digitlab.training.run import Run
 from digitlab.training.teacher import describe_teacher, load_teacher
@@ -125,7 +125,7 @@ def train_in(
 
 def remove_state(folder: RunFolder) -> None:
     """Remove the checkpoint of a finished training, which a kill right after its end leaves behind."""
-    (folder / STATE).unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _fit(
@@ -148,7 +148,7 @@ def _fit(
 def _fix_threads(threads: int, folder: RunFolder | None) -> None:
     """Use as many threads as the run began with, since sums are rounded otherwise with another count."""
     in_force = adapter.use_threads(threads)
-    begun = folder is not None and ((folder / STATE).exists() or has_begun(folder))
+    begun = folder is not None and ((folder / CHECKPOINT).exists() or has_begun(folder))
     if folder is not None and begun and in_force != threads:
         raise RunError(
             f"{folder.path} was begun with {threads} threads, this process has started with {in_force}",
