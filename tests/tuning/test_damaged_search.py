@@ -8,6 +8,7 @@ import pytest
 from digitlab.cluster.trial_files import Outcome, TrialFiles
 from digitlab.errors import RunError
 from digitlab.runs.checks import CheckError
+from digitlab.runs.checksums import file_states, with_checksum
 from digitlab.tuning.finalists import read_rows
 from digitlab.tuning.identity import claim_search
 from digitlab.tuning.oracle import check_trial
@@ -37,14 +38,17 @@ def refused(path, read):
     with pytest.raises(RunError, match=path.name) as caught:
         read()
     assert len(str(caught.value).splitlines()) == 2
+    assert "SHA-256" not in str(caught.value), "the checksum alone has found it"
 
 
 def test_a_finalists_result_that_is_damaged_is_named(tmp_path):
     path = tmp_path / "0-seed-0.json"
-    path.write_text(json.dumps({"rows": [ROW]}))
+    (tmp_path / "0-seed-0.weights.h5").write_bytes(b"weights")
+    [weights] = file_states(tmp_path, ["0-seed-0.weights.h5"]).values()
+    path.write_text(json.dumps(with_checksum({"rows": [ROW], "weights": weights})))
     assert read_rows(path) == [ROW]
     for row in changed({name: ROW[name] for name in ("epoch", "val_loss", "val_accuracy")}):
-        path.write_text(f'{{"rows": [{row}]}}')
+        path.write_text(f'{{"rows": [{row}], "weights": {json.dumps(weights)}}}')
         refused(path, lambda: read_rows(path))
     path.unlink()
     os.mkfifo(path)
@@ -60,7 +64,7 @@ def test_a_trial_of_a_search_on_ray_that_is_damaged_is_named(tmp_path):
     for row in changed({name: ROW[name] for name in ("epoch", "val_accuracy")}):
         path.write_text(f'{{"error": "", "rows": [{row}]}}')
         refused(path, lambda: files.read(key))
-    path.write_text('{"error": "", "rows": []}')
+    path.write_text(json.dumps(with_checksum({"error": "", "rows": []})))
     refused(path, lambda: files.read(key))
 
 

@@ -96,6 +96,8 @@ class FakeLanes:
     def do(self, jobs):
         for job in reversed(jobs):  # the order must not matter
             self.given.append(job)
+            job.weights.parent.mkdir(exist_ok=True)
+            job.weights.write_text(f"the weights of {job.name}")
             rows = self.rows_of(job)
             yield Ended(job, (), rows) if isinstance(rows, str) else Ended(job, tuple(rows), None)
 
@@ -159,3 +161,21 @@ def test_a_damaged_result_is_said_so_in_two_lines(tmp_path, content):
     with pytest.raises(RunError, match=r"0-seed-3\.json: expected a finalist's result") as caught:
         train_finalists(FakeLanes(rows_of).do, CANDIDATES, [3], 10, tmp_path)
     assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("1-seed-3.json", lambda text: text.replace("0.93", "0.98")),
+        ("1-seed-3.weights.h5", lambda text: text.replace("weights", "ashes")),
+        ("1-seed-3.weights.h5", lambda text: ""),
+    ],
+)
+def test_a_result_or_weights_that_were_changed_are_refused_and_the_hint_trains_them_again(tmp_path, name, change):
+    first = train_finalists(FakeLanes(rows_of).do, CANDIDATES, [3], 10, tmp_path)
+    (tmp_path / name).write_text(change((tmp_path / name).read_text()))
+    with pytest.raises(RunError, match=rf"{name}: expected") as caught:
+        train_finalists(FakeLanes(rows_of).do, CANDIDATES, [3], 10, tmp_path)
+    assert caught.value.hint == f"the file is damaged; rm {tmp_path / '1-seed-3.json'} and repeat the command"
+    (tmp_path / "1-seed-3.json").unlink()
+    assert train_finalists(FakeLanes(rows_of).do, CANDIDATES, [3], 10, tmp_path) == first

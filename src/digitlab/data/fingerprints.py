@@ -36,6 +36,7 @@ RUN_MODELS = ("model.keras", "model.onnx")
 _WORDS = IMAGE_SIDE * IMAGE_SIDE // 4
 _CHUNK = 1000
 _HEADER_BYTES = 128
+_DAMAGED = "the file is damaged; restore it, or remove it, and scores no longer say what was trained on"
 
 
 def fingerprint_images(images: Images) -> Fingerprints:
@@ -103,7 +104,7 @@ def read_fingerprints(file: Path | Traversable) -> Fingerprints | None:
     except (OSError, ValueError) as error:
         raise RunError(
             f"{file}: expected the fingerprints of a network's training images, got: {error}",
-            hint="the file is damaged; restore it, or remove it, and scores no longer say what was trained on",
+            hint=_DAMAGED,
         ) from error
 
 
@@ -121,8 +122,10 @@ def read_beside(model: Path) -> Fingerprints | None:
     """
     if model.name not in RUN_MODELS:
         return None
-    RunFolder(model.parent).check_file(FINGERPRINTS_FILE)
-    return read_fingerprints(model.parent / FINGERPRINTS_FILE)
+    file = model.parent / FINGERPRINTS_FILE
+    if os.path.lexists(file):
+        RunFolder(model.parent).check_file(FINGERPRINTS_FILE, hint=_DAMAGED)
+    return read_fingerprints(file)
 
 
 @functools.cache
