@@ -135,6 +135,33 @@ def test_a_study_leaves_every_stage_and_its_result_in_run_json(studied):
         assert (out / name).stat().st_size > 0
 
 
+STATED = {
+    "scan": {"scan.csv"},
+    "train": {"history.csv", "model.keras", "training_fingerprints.npy"},
+    "evaluate": {"evaluation.json", "predictions.npz"},
+    "export": {"model.onnx"},
+}
+
+
+@pytest.mark.slow
+def test_a_study_states_the_checksums_of_what_its_stages_left_and_goes_on_with_nothing_else(studied, tmp_path, capfd):
+    out = tmp_path / "study"
+    shutil.copytree(studied[2], out)
+    folder = RunFolder(out)
+    stages = folder.read_record()["stages"]
+    stated = {name: set(stage.get("files", {})) for name, stage in stages.items()}
+    assert {name: files for name, files in stated.items() if name in STATED} == STATED
+    finalists = {f"finalists/{path.name}" for path in (out / "finalists").iterdir()}
+    assert stated["tune"] == {"trials.csv", "search/search.json", *finalists}
+    folder.update_record(status="running", stages={name: stages[name] for name in stages if name != "report"})
+    for name in sorted(set().union(*stated.values())):
+        content = (out / name).read_bytes()
+        (out / name).write_bytes(content[:-1])
+        code, _, err = run(capfd, "study", "--resume", out)
+        assert (code, f"{name}: expected {len(content):,} bytes, as run.json states" in err) == (1, True), err
+        (out / name).write_bytes(content)
+
+
 @pytest.mark.slow
 def test_a_study_ends_with_the_winners_widths_trained_by_the_default_recipe_on_every_image(studied):
     summary, _, out = studied

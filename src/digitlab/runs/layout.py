@@ -12,7 +12,7 @@ MODEL, ONNX, PAGE = "model.keras", "model.onnx", "model.html"
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.npz"
 DISTORTED, SCAN, TRIALS = "distorted.npz", "scan.csv", "trials.csv"
 FINGERPRINTS = "training_fingerprints.npy"
-CHECKPOINT = "checkpoints/state.npz"
+CHECKPOINT, SEARCH_RECORD = "checkpoints/state.npz", "search/search.json"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from digitlab.runs import (
 )
 from digitlab.runs.checks import fields, list_of, positive, reading, whole
 from digitlab.runs.checksums import refuse_changed_files
-from digitlab.runs.layout import MODEL, SCAN, TRIALS
+from digitlab.runs.layout import MODEL, SCAN, SEARCH_RECORD, TRIALS
 from digitlab.runs.record_checks import check_results
 from digitlab.study.folder import (
     clear_run,
@@ -333,7 +333,7 @@ def _tune(context: _Context) -> None:
         "lanes": context.pool.count if local else None,
         "duration_s": round(result.duration_s, 3),
     }
-    files = (TRIALS, *finalist_files(context.folder.path))
+    files = (TRIALS, SEARCH_RECORD, *finalist_files(context.folder.path))
     config = result.best.config.to_dict()
     finish_stage(context.folder, "tune", started, files=files, search=search, config=config)
 
