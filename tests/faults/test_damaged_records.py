@@ -25,7 +25,6 @@ pytestmark = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="a run's records are not yet checked against what digitlab wrote")
 def test_a_damaged_record_is_an_error_or_makes_no_difference():
     path = os.pathsep.join([str(BENCHMARKS), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "injection.damage", "--damages", DAMAGES, "--seed", SEED]
