@@ -1,6 +1,8 @@
 """The command line: exit codes, two-line errors, and data alone on standard output."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -26,6 +28,16 @@ def digitlab(capfd):
         (["train", "--epochs", "many"], 2),
         (["train", "--learning-rate", "0", "--data", "sample"], 2),
         (["train", "--hidden", "a,b"], 2),
+        (["train", "--preset", ""], 2),
+        (["train", "--patience", "3", "--data", "sample"], 2),
+        (["train", "--patience", "3", "--preset", "document", "--validation-fraction", "0"], 2),
+        (["train", "--teacher", "nowhere", "--distillation", "0.5", "--data", "sample"], 1),
+        (["tune", "--lanes", "0", "--data", "sample"], 2),
+        (["study", "--lanes", "-1", "--data", "sample"], 2),
+        (["scan", "--lanes", "0", "--data", "sample"], 2),
+        (["scan", "--epochs", "0", "--data", "sample"], 2),
+        (["study", "--scan-epochs", "0", "--data", "sample"], 2),
+        (["tune", "--preset", "", "--data", "sample"], 2),
         (["train", "--data", "nowhere.csv"], 2),
         (["train", "--resume", "nowhere"], 1),
         (["train", "--resume", "nowhere", "--epochs", "3"], 2),
@@ -45,6 +57,19 @@ def test_wrong_use_is_two_lines_and_an_exit_code(digitlab, tmp_path, monkeypatch
     first, second = err.strip().splitlines()
     assert first.startswith("error: ")
     assert second.startswith("hint: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_teacher_that_is_not_there_is_found_before_tensorflow_is_imported(tmp_path):
+    script = (
+        "import sys\n"
+        "for name in ('tensorflow', 'keras', 'jax'): sys.modules[name] = None\n"
+        "from digitlab.cli.main import main\n"
+        "main(['train', '--data', 'sample', '--teacher', 'nowhere', '--distillation', '0.5'])\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 1
+    assert "nowhere: expected a run folder or a model file, found nothing" in process.stderr
     assert list(tmp_path.iterdir()) == []
 
 

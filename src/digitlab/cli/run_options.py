@@ -26,13 +26,15 @@ Out = Annotated[Path | None, typer.Option(callback=recordable, help="Run folder.
 Resume = Annotated[Path | None, typer.Option(callback=recordable, help="Go on with this unfinished run.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away a run that lies in --out.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed, the same run, bit for bit.")]
-Lanes = Annotated[int | None, typer.Option(help="Processes that train side by side. Default: one for every core.")]
+Lanes = Annotated[
+    int | None, typer.Option(min=1, help="Processes that train side by side. Default: one for every core.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 def base_config(preset: str | None, config: Path | None, *, usual: str = DOCUMENT, **changes: Any) -> TrainConfig:
     """The preset (`usual`, if none is named), the file's differences over it, and over both the options given."""
-    settings = load_preset(preset or usual)
+    settings = load_preset(usual if preset is None else preset)
     if config is not None:
         settings = load_config_file(config, settings)
     return settings.replace(**{key: value for key, value in changes.items() if value is not None})

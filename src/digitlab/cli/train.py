@@ -95,6 +95,7 @@ def train(
         settings = TrainConfig.from_mapping(record["config"])
     else:
         settings = options.base_config(preset, config, usual=options.RECIPE, **changes)
+        _refuse_without_effect(settings, patience)
         path, source = out, data or "auto"
     summary = run_training(path, settings, source, overwrite=overwrite)
     if as_json:
@@ -105,10 +106,14 @@ def train(
 
 def run_training(path: Path | None, config: TrainConfig, source: str, *, overwrite: bool = False) -> dict[str, Any]:
     """Load the data, train, evaluate, report; an interruption says how to go on. `None`: a new folder in ``runs``."""
+    from digitlab.runs import find_model
     from digitlab.runs.keras_backend import BACKENDS, keras_backend, refuse_unknown_backend
     from digitlab.study.train import train_and_report
 
-    refuse_unknown_backend(keras_backend())  # before anything is read or written
+    # Before anything is read or written, and before TensorFlow starts.
+    refuse_unknown_backend(keras_backend())
+    if config.teacher:
+        find_model(Path(config.teacher))
     dataset = load_with_progress(source)
     path = path or options.new_run("train")
     stderr.print(
@@ -134,6 +139,14 @@ def run_training(path: Path | None, config: TrainConfig, source: str, *, overwri
             on_stage=begin,
         )
     return {**summary, "duration_s": seconds_so_far()}
+
+
+def _refuse_without_effect(config: TrainConfig, patience: int | None) -> None:
+    if patience and not config.validation_fraction:
+        raise UsageError(
+            f"--patience {patience}: expected held-out images whose loss is watched, got a validation fraction of 0",
+            hint="add --validation-fraction 0.1, or leave --patience out",
+        )
 
 
 _STAGES = {
