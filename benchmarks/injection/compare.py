@@ -26,7 +26,7 @@ from digitlab.runs.checksums import refuse_changed_files
 from digitlab.runs.folder import RECORD
 
 # Values that tell when, how long or by which path something ran, and checksums of files that hold such values.
-TIMES = {"duration_s", "created", "test_opened", "seconds", "path", "bytes", "sha256"}
+TIMES = {"duration_s", "stages_duration_s", "created", "test_opened", "seconds", "path", "bytes", "sha256"}
 _LOG_FOLDER, _LOCK = "tensorboard", ".lock"
 
 
