@@ -194,7 +194,7 @@ def _be_command(arguments: Sequence[str], root: Path, printed: tuple[Path, Path]
         os.setsid()
         os.chdir(root)
         _redirect(*printed)
-        _fork_the_forkserver()
+        fork_the_forkserver()
         listener = watch_changes()
         socket.send_fds(supervisor, [b"."], [listener])
         os.close(listener)
@@ -228,7 +228,7 @@ def _redirect(output: Path, errors: Path) -> None:
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
 
 
-def _fork_the_forkserver() -> None:
+def fork_the_forkserver() -> None:
     """Let multiprocessing's fork server be forked as well, instead of a new process that imports TensorFlow again."""
     from multiprocessing import forkserver, util
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import forked
 from digitlab.cli.main import main
 from digitlab.model.backend import keras
 from digitlab.runs import RunFolder
@@ -269,12 +270,12 @@ def test_a_full_disk_is_two_lines_and_the_same_command_then_goes_on(data, tmp_pa
     )
     out = tmp_path / "run"
     arguments = ["train", "--data", data, "--out", out, *OPTIONS]
-    full = subprocess.run([sys.executable, "-c", script, "20000", *arguments], capture_output=True, text=True)
+    full = forked.run(script, "20000", *arguments)
     assert full.returncode == 1
     assert "Traceback" not in full.stderr
     error, hint = [line for line in full.stderr.splitlines() if line.startswith(("error: ", "hint: "))]
     assert "cannot write" in error
     assert "free some space" in hint
     assert [p.name for p in out.rglob(".*")] == [".lock"]
-    roomy = subprocess.run([sys.executable, "-c", script, "-1", *arguments], capture_output=True, text=True)
+    roomy = forked.run(script, "-1", *arguments)
     assert roomy.returncode == 0, roomy.stderr

@@ -19,6 +19,7 @@ from digitlab.study.folder import clear_run
 from digitlab.study.study import STAGES, ScanSettings, Study
 from digitlab.tuning.config import SearchConfig
 from digitlab.tuning.space import SearchSpace
+from forked import start_digitlab
 
 SMALL = (
     "--units", "8,16", "--learning-rates", "0.01,0.001", "--max-epochs", "3", "--finalists", "2",
@@ -39,17 +40,11 @@ def data(tmp_path_factory):
     return path
 
 
-def start(*arguments):
+def start_process(*arguments):
     command = [sys.executable, "-m", "digitlab", *map(str, arguments)]
     # As from a terminal: TensorFlow, once another test has imported it here, leaves a log level to children.
     clean = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **pipes, text=True, env=clean, preexec_fn=heed_ctrl_c)
-
-
-def heed_ctrl_c():
-    """Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean)
 
 
 def finish(process):
@@ -62,7 +57,9 @@ def finish(process):
 def studied(data, tmp_path_factory):
     """What ``digitlab study --json`` printed on both streams, and the run folder."""
     out = tmp_path_factory.mktemp("runs") / "study"
-    printed, told = finish(start("study", "--data", data, "--out", out, *SMALL, "--scan-epochs", "2", "--json"))
+    printed, told = finish(
+        start_digitlab("study", "--data", data, "--out", out, *SMALL, "--scan-epochs", "2", "--json")
+    )
     return json.loads(printed), told, out
 
 
@@ -250,7 +247,7 @@ def test_a_finished_study_and_another_verbs_run_are_refused(studied, data, capfd
 def test_an_interrupted_study_says_how_to_resume_and_ends_as_an_uninterrupted_one(studied, data, tmp_path):
     summary, _, _ = studied
     out = tmp_path / "study"
-    process = start("study", "--data", data, "--out", out, *SMALL, "--scan-epochs", "2", "--lanes", "1")
+    process = start_digitlab("study", "--data", data, "--out", out, *SMALL, "--scan-epochs", "2", "--lanes", "1")
     deadline = time.monotonic() + 120
     while not list(out.glob("search/trial_*/trial.json")):
         assert process.poll() is None, process.communicate()[1]
@@ -263,7 +260,7 @@ def test_an_interrupted_study_says_how_to_resume_and_ends_as_an_uninterrupted_on
     assert f"hint: digitlab study --resume {out}" in err
     assert RunFolder(out).read_record()["status"] == "interrupted"
     assert (out / "report.html").exists()
-    printed, _ = finish(start("study", "--resume", out, "--json"))
+    printed, _ = finish(start_digitlab("study", "--resume", out, "--json"))
     again = json.loads(printed)
     for key in ("best", "validation", "test", "seeds", "epochs", "dataset"):
         assert again[key] == summary[key]
@@ -272,7 +269,7 @@ def test_an_interrupted_study_says_how_to_resume_and_ends_as_an_uninterrupted_on
 @pytest.mark.slow
 def test_tune_prints_trials_and_best_and_opens_no_test_split(data, tmp_path):
     out = tmp_path / "tune"
-    printed, told = finish(start("tune", "--data", data, "--out", out, *SMALL, "--json"))
+    printed, told = finish(start_process("tune", "--data", data, "--out", out, *SMALL, "--json"))
     assert "oneDNN" not in told  # TensorFlow's start-up lines
     assert "cuda" not in told
     summary = json.loads(printed)
@@ -287,7 +284,7 @@ def test_tune_prints_trials_and_best_and_opens_no_test_split(data, tmp_path):
 @pytest.mark.slow
 def test_scan_prints_a_sentence_that_says_which_rate_and_why(data, tmp_path):
     out = tmp_path / "scan"
-    _, told = finish(start("scan", "--data", data, "--out", out, "--rates", "0.01,0.00001", "--epochs", "2"))
+    _, told = finish(start_digitlab("scan", "--data", data, "--out", out, "--rates", "0.01,0.00001", "--epochs", "2"))
     assert "0.01 reached the lowest validation loss" in " ".join(told.split())
     with (out / "scan.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import forked
 from digitlab.cluster.plan import plan_on_ray
 from digitlab.cluster.search import draw_networks
 from digitlab.config import TrainConfig
@@ -74,8 +75,7 @@ def cluster():
 
 
 def start(out, scheduler="hyperband", *address):
-    command = [sys.executable, "-c", DRIVER, str(out), scheduler, *address]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return forked.start(DRIVER, str(out), scheduler, *address)
 
 
 def finish(process):

@@ -8,8 +8,6 @@ import io
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 import pytest
 
 from digitlab.runs import RunFolder
+from forked import Forked, start_digitlab
 
 KILLS = int(os.environ.get("DIGITLAB_KILLS", "2"))
 SEED = int(os.environ.get("DIGITLAB_KILLS_SEED", "0"))
@@ -30,17 +29,11 @@ OPTIONS = {
 }[DATA]
 
 
-def start(out: Path, *more: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "digitlab", "train", "--data", DATA, *OPTIONS, "--out", str(out), *more]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
+def start(out: Path) -> Forked:
+    return start_digitlab("train", "--data", DATA, *OPTIONS, "--out", out)
 
 
-def heed_ctrl_c() -> None:
-    """Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def finish(process: subprocess.Popen) -> str:
+def finish(process: Forked) -> str:
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return out
@@ -75,7 +68,7 @@ def weights(model: Path) -> dict[str, bytes]:
     return found
 
 
-def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_until(condition, process: Forked, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()[1]
@@ -87,8 +80,8 @@ def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> No
 def uninterrupted(tmp_path_factory):
     """A whole run: its facts, its seconds, and what a second process was told that wanted the same folder."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    started = time.perf_counter()
     process = start(out)
+    started = time.perf_counter()
     wait_until((out / "run.json").exists, process)
     second = start(out)
     _, told = second.communicate(timeout=120)
@@ -110,8 +103,7 @@ def test_killed_at_random_moments_a_run_ends_as_if_nothing_had_happened(uninterr
     killed = 0
     while killed < KILLS:
         process = start(out)
-        # Beyond the first seconds, which import TensorFlow and touch no file.
-        time.sleep(moments.uniform(0.3, 0.95) * duration_s)
+        time.sleep(moments.uniform(0.0, 0.95) * duration_s)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += 1
@@ -138,6 +130,5 @@ def test_ctrl_c_leaves_whole_files_and_says_how_to_resume(uninterrupted, tmp_pat
     assert f"hint: digitlab train --resume {out}" in stderr
     assert RunFolder(out).read_record()["status"] == "interrupted"
     assert "interrupted" in (out / "report.html").read_text()
-    resume = [sys.executable, "-m", "digitlab", "train", "--resume", str(out)]
-    subprocess.run(resume, check=True, capture_output=True, timeout=300)
+    finish(start_digitlab("train", "--resume", out))
     assert facts(out) == expected

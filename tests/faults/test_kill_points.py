@@ -5,13 +5,13 @@ The whole campaign, 500 kills: ``make bench-kills``.
 
 import json
 import platform
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-KILLS = Path(__file__).parents[2] / "benchmarks" / "kills.py"
+import forked
+
+RUN = "from kills import main; main()"
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,8 +23,7 @@ pytestmark = [
 
 def outcome(case, kills):
     """What came of a run of a case that was killed at these changes."""
-    command = [sys.executable, str(KILLS), "--case", case, "--at", kills]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    process = forked.run(RUN, "--case", case, "--at", kills)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout.partition("\n")[2])
 

@@ -8,12 +8,12 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import h5py
 import pytest
+
+import forked
 
 KILLS = int(os.environ.get("DIGITLAB_KILLS", "1"))
 SEED = int(os.environ.get("DIGITLAB_KILLS_SEED", "0"))
@@ -46,12 +46,7 @@ print(json.dumps({"choice": result.choice.to_dict(), "finalists": finalists, "ep
 
 
 def start(out):
-    return subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return forked.start(DRIVER, str(out))
 
 
 def finish(process):

@@ -1,8 +1,6 @@
 """Killed in the middle of an epoch of shards, a run goes on and ends bit for bit where it would have ended."""
 
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,14 +8,14 @@ from test_kill import facts, finish, wait_until
 
 from digitlab.data import load_dataset
 from digitlab.runs import RunFolder
+from forked import start_digitlab
 
 OPTIONS = ("--preset", "document", "--hidden", "16", "--epochs", "6", "--patience", "5", "--batch-size", "4")
 SHARDS = ("--shard-images", "1000")  # four an epoch, the last of 600
 
 
 def start(data, out):
-    command = [sys.executable, "-m", "digitlab", "train", "--data", str(data), *OPTIONS, *SHARDS, "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return start_digitlab("train", "--data", data, *OPTIONS, *SHARDS, "--out", out)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """A committee is several networks, each as it would be alone, and the mean of what they say."""
 
+import functools
 import io
 import json
 import zipfile
@@ -85,11 +86,24 @@ def test_its_history_is_the_mean_of_theirs_with_the_time_of_all(run):
         assert row["duration_s"] == pytest.approx(sum(h[epoch]["duration_s"] for h in histories), abs=1e-3)
 
 
+@pytest.fixture(scope="module")
+def resumed_after(split, tmp_path_factory):
+    """A run that was interrupted after so many epochs and gone on with, and the seconds that it had trained before."""
+
+    @functools.cache
+    def resume(epochs):
+        out = tmp_path_factory.mktemp("cut") / "run"
+        with pytest.raises(KeyboardInterrupt):
+            train(split, CONFIG, out=out, callbacks=[Interrupt(epochs)])
+        before = seconds_so_far(RunFolder(out))
+        return train(split, CONFIG, out=out, callbacks=[Interrupt(0)]), before
+
+    return resume
+
+
 @pytest.mark.parametrize("epochs", [2, 3, 5])
-def test_an_interrupted_one_goes_on_with_the_member_that_it_was_at_and_ends_the_same(split, run, tmp_path, epochs):
-    with pytest.raises(KeyboardInterrupt):
-        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(epochs)])
-    resumed = train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(0)])
+def test_an_interrupted_one_goes_on_with_the_member_that_it_was_at_and_ends_the_same(run, resumed_after, epochs):
+    resumed, _ = resumed_after(epochs)
     for a, b in zip(run.model.get_weights(), resumed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     without_time = [{k: v for k, v in row.items() if k != "duration_s"} for row in resumed.history]
@@ -109,16 +123,15 @@ def stored(path):
     return found
 
 
-def test_the_file_of_a_resumed_one_holds_the_same_arrays_as_that_of_an_uninterrupted_one(split, run, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(5)])
-    train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(0)])
-    assert stored(tmp_path / "cut" / "model.keras") == stored(run.path / "model.keras")
+def test_the_file_of_a_resumed_one_holds_the_same_arrays_as_that_of_an_uninterrupted_one(run, resumed_after):
+    resumed, _ = resumed_after(5)
+    assert stored(resumed.path / "model.keras") == stored(run.path / "model.keras")
 
 
 def test_progress_counts_the_epochs_of_all_members_through(split):
     told = []
-    train(split, CONFIG, progress=told.append)
+    # Quick to compile, since nothing here is asked of the networks.
+    train(split, CONFIG.replace(batch_normalization=False, distortion=0.0), progress=told.append)
     assert [p.epoch for p in told if p.row] == list(range(1, 10))
     assert {p.epochs for p in told} == {9}
     assert told[-1].remaining_s == 0
@@ -130,12 +143,9 @@ def test_it_becomes_one_onnx_file_that_says_the_same(run, split, tmp_path):
     np.testing.assert_allclose(digitlab.load_classifier(file).predict_proba(split.images), expected, atol=1e-5)
 
 
-def test_a_resumed_one_counts_the_seconds_before_the_interruption_too(split, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(7)])
-    before = seconds_so_far(RunFolder(tmp_path / "cut"))
-    train(split, CONFIG, out=tmp_path / "cut", callbacks=[Interrupt(0)])
-    assert RunFolder(tmp_path / "cut").read_record()["stages"]["train"]["duration_s"] > before > 0
+def test_a_resumed_one_counts_the_seconds_before_the_interruption_too(resumed_after):
+    resumed, before = resumed_after(5)
+    assert RunFolder(resumed.path).read_record()["stages"]["train"]["duration_s"] > before > 0
 
 
 def test_a_callback_that_ends_a_member_early_is_refused_and_without_it_the_run_goes_on(split, run, tmp_path):

@@ -4,7 +4,6 @@ import errno
 import multiprocessing
 import os
 import signal
-from pathlib import Path
 
 import keras_tuner
 
@@ -55,10 +54,9 @@ def of_fates(hp):
     return model
 
 
-def of_a_troubled_machine(hp):
-    """The learning rate in the file that the environment names meets the trouble that stands beside it there."""
+def of_a_troubled_machine(trouble, hp):
+    """The learning rate in the file `trouble`, if there is one, meets what stands beside it there."""
     model = of_rates(hp)
-    trouble = Path(os.environ.get("TROUBLE", "/nonexistent"))
     rate, kind, *once = trouble.read_text().split() if in_lane() and trouble.exists() else ("0", "none")
     if hp.get("learning_rate") == float(rate):
         if once:

@@ -1,11 +1,11 @@
 """The tuner is KerasTuner's, for users' own hypermodels too; whatever a trial does, the search ends."""
 
+import functools
 import json
 import math
 import re
 import shutil
 import subprocess
-from multiprocessing.forkserver import _forkserver
 
 import keras_tuner
 import pytest
@@ -253,47 +253,41 @@ TROUBLES = {
 }
 
 
-@pytest.fixture
-def trouble(tmp_path, monkeypatch):
-    monkeypatch.setenv("TROUBLE", str(tmp_path / "trouble"))
-    # Lanes are forked from a server that has the environment of its own start.
-    _forkserver._stop()
-    yield tmp_path / "trouble"
-    _forkserver._stop()
+def tuner_of_machine(folder, lanes=2, **more):
+    """A tuner whose machine meets with the trouble that a file of that name in the folder tells of."""
+    hypermodel = functools.partial(hypermodels.of_a_troubled_machine, folder / "trouble")
+    return tuner_of(folder, hypermodel, max_epochs=3, lanes=lanes, **more)
 
 
 @pytest.fixture(scope="module")
 def untroubled(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("untroubled")
-    return search(tuner_of(folder, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=2), data)
+    return search(tuner_of_machine(tmp_path_factory.mktemp("untroubled")), data)
 
 
 def third_rate(tuner):
     return tuner.oracle.trials["b1-r0-02"].hyperparameters.values["learning_rate"]
 
 
-def test_a_failure_of_the_machine_stops_the_search_is_never_a_trial_and_changes_no_result(
-    data, trouble, untroubled, tmp_path
-):
+def test_a_failure_of_the_machine_stops_the_search_is_never_a_trial_and_changes_no_result(data, untroubled, tmp_path):
+    trouble = tmp_path / "trouble"
     for number, (kind, words) in enumerate(TROUBLES.items()):
         trouble.write_text(f"{third_rate(untroubled)} {kind}")
         with pytest.raises(MachineError) as caught:
-            search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1 + number % 2), data)
+            search(tuner_of_machine(tmp_path, lanes=1 + number % 2), data)
         assert words in caught.value.message
         assert re.search(r"training b\d-r\d-\d\d: ", caught.value.message)
         assert len(str(caught.value).splitlines()) == 2
         found = [json.loads(path.read_text()) for path in tmp_path.glob("search/trial_*/trial.json")]
         assert all(trial["status"] == "COMPLETED" for trial in found)
     trouble.unlink()
-    again = search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
+    again = search(tuner_of_machine(tmp_path, lanes=1), data)
     assert trials_of(again) == trials_of(untroubled)
 
 
-def test_a_trial_whose_process_was_killed_once_is_tried_again_and_changes_no_result(
-    data, trouble, untroubled, tmp_path
-):
+def test_a_trial_whose_process_was_killed_once_is_tried_again_and_changes_no_result(data, untroubled, tmp_path):
+    trouble = tmp_path / "trouble"
     trouble.write_text(f"{third_rate(untroubled)} SIGKILL once")
-    again = search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=2), data)
+    again = search(tuner_of_machine(tmp_path), data)
     assert not trouble.exists()
     assert trials_of(again) == trials_of(untroubled)
 
@@ -307,16 +301,16 @@ def test_a_damaged_checkpoint_of_a_rung_stops_the_search_and_its_hint_mends_it(d
             raise CutError
 
     with pytest.raises(CutError):
-        search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, listener=cut), data)
+        search(tuner_of_machine(tmp_path, listener=cut), data)
     states = list(tmp_path.glob("search/trial_b1-r0-*/state.npz"))
     for state in states:
         state.write_bytes(state.read_bytes()[:-100])
     assert states
     with pytest.raises(RunError, match="expected this run's checkpoint") as caught:
-        search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
+        search(tuner_of_machine(tmp_path, lanes=1), data)
     command = re.fullmatch(r"the file is damaged; (rm -r \S+) and repeat the command", caught.value.hint)[1]
     subprocess.run(command, shell=True, check=True)
-    again = search(tuner_of(tmp_path, hypermodels.of_a_troubled_machine, max_epochs=3, lanes=1), data)
+    again = search(tuner_of_machine(tmp_path, lanes=1), data)
     assert trials_of(again) == trials_of(untroubled)
 
 

@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:
         hint='pip install "digitlab[train]"',
     ) from error
 
+SUFFIX = ".onnx"
 # Of 2023, for the operator Gelu: ONNX Runtime reads both since version 1.17.
 OPSET = 20
 IR_VERSION = 9

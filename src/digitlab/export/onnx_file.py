@@ -10,7 +10,7 @@ from typing import Any
 from digitlab.data.class_names import fault_in_names
 from digitlab.data.split import MAX_CLASSES
 from digitlab.errors import ModelError, UsageError
-from digitlab.export.graph import onnx_bytes
+from digitlab.export.graph import SUFFIX, onnx_bytes
 from digitlab.export.layers import read_members
 from digitlab.export.verify import HALF_TOLERANCE, TOLERANCE, verify
 from digitlab.model.backend import keras
@@ -18,8 +18,6 @@ from digitlab.model.keras_classifier import KerasClassifier, load_keras_classifi
 from digitlab.runs import RunFolder, atomic_path, find_model
 from digitlab.runs.layout import ONNX
 from digitlab.runs.user_path import user_path
-
-SUFFIX = ".onnx"
 
 
 def export_onnx(run: Any, path: str | Path, *, class_names: Sequence[str] | None = None, half: bool = False) -> Path:

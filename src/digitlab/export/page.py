@@ -10,8 +10,7 @@ from typing import Any
 
 from digitlab.classifier.load import READABLE_FILE, SHIPPED, read_network, shipped_file
 from digitlab.errors import ModelError, UsageError
-from digitlab.export.onnx_file import SUFFIX as ONNX_SUFFIX
-from digitlab.export.onnx_file import export_onnx
+from digitlab.export.graph import SUFFIX as ONNX_SUFFIX
 from digitlab.export.page_file import page_with
 from digitlab.export.page_weights import PageWeights
 from digitlab.export.read_onnx import read_onnx
@@ -69,6 +68,8 @@ def _onnx(run: Any, *, half: bool) -> bytes:
         return shipped_file().read_bytes()
     if isinstance(run, (str, os.PathLike)) and Path(run).suffix.lower() == ONNX_SUFFIX:
         return read_network(Path(run))[0]
+    from digitlab.export.onnx_file import export_onnx
+
     with tempfile.TemporaryDirectory() as folder, unfinished(Path(folder)):
         return export_onnx(run, Path(folder) / "model.onnx", half=half).read_bytes()
 

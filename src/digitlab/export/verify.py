@@ -13,7 +13,6 @@ from digitlab.data.split import IMAGE_SIDE, Images
 from digitlab.errors import ModelError
 from digitlab.export.chain import Chain
 from digitlab.export.rounding import rounding_error
-from digitlab.model.backend import keras
 
 # 1 and 2 are where batch and row are easily confused.
 BATCHES = (1, 2, 7, 1000)
@@ -35,6 +34,8 @@ def verify(path: Path, model: Any, members: Sequence[Chain], tolerance: float = 
     Raises:
         ModelError: The file cannot be read, or a probability differs by more.
     """
+    from digitlab.model.backend import keras  # not needed by those who take `probe_images` alone
+
     classifier = load_classifier(path)
     images = probe_images(max(BATCHES))
     tolerance = max(tolerance, rounding_error(members, images))

@@ -76,9 +76,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save_figure(figure: Figure, folder: Path, name: str) -> str:
     """Write ``NAME.svg`` and ``NAME.png``; gives the SVG's text for embedding."""
-    # Laid out once for both: the layout takes as long as the drawing.
+    # Laid out once for both: the layout takes as long as the drawing. "none" instead of None would leave a placeholder
+    # for the layout, and `savefig` draws a figure that has one twice.
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     svg, png = io.BytesIO(), io.BytesIO()
     FigureCanvasSVG(figure)
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})

@@ -28,6 +28,10 @@ from digitlab.training.turn import Turn
 Logs = dict[str, Any]
 Turns = Callable[[int], Turn]
 
+# Nothing here leaves `if` or `while` to AutoGraph. To look for them it reads each function's source, and writes another
+# into the folder for temporary files: a quarter of what the first epoch waits for.
+_as_written = tf.autograph.experimental.do_not_convert
+
 # Keras is to compile nothing: the steps compile what is worth it.
 JIT_COMPILE = False
 
@@ -74,7 +78,7 @@ def epochs_of(arrays: tuple[Any, ...], turn_of_epoch: Turns, first: int, last: i
         return (whole[0], tuple(map(tf.ensure_shape, turn, shapes))), whole[1:]
 
     # Not `from_generator`: the epoch behind it then runs at little more than one core's speed.
-    return _plain(tf.data.Dataset.range(first, last).map(element))
+    return _plain(tf.data.Dataset.range(first, last).map(_as_written(element)))
 
 
 def shards_of(shards: Shards, first: int, last: int) -> Any:
@@ -97,7 +101,7 @@ def shards_of(shards: Shards, first: int, last: int) -> Any:
         x, y, *order = tf.numpy_function(read, [number], [tf.uint8, tf.float32, *[tf.int32] * 3])
         return (tf.ensure_shape(x, images), tuple(map(tf.ensure_shape, order, turn))), (tf.ensure_shape(y, labels),)
 
-    return _plain(tf.data.Dataset.range(first * len(shards), last * len(shards)).map(element).prefetch(1))
+    return _plain(tf.data.Dataset.range(first * len(shards), last * len(shards)).map(_as_written(element)).prefetch(1))
 
 
 def whole_set(arrays: tuple[Any, ...]) -> Any:
@@ -124,7 +128,7 @@ def make_train_step(model: Any, batch_size: int, lesson: Lesson) -> Callable[[An
         lesson: What becomes of a batch first, anew each time.
     """
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
     def whole_batches(arrays: tuple[Any, ...], order: Any, when: Any) -> None:
         key, before, batches = when[:2], when[2], when[3]
 
@@ -200,7 +204,7 @@ def run_range_test(
     before = [tf.identity(variable.value) for variable in variables]
     steps = len(rates)
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator,unused-ignore]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
     def sweep(data: tuple[Any, ...], indices: Any, by_step: Any) -> Any:
         def one_batch(step: Any, losses: Any, mean: Any, lowest: Any) -> tuple[Any, ...]:
             model.optimizer.learning_rate.assign(by_step[step])
