@@ -175,6 +175,16 @@ def test_a_study_that_recommends_nothing_has_no_such_stage():
 
 
 @pytest.mark.slow
+def test_a_study_that_recommends_nothing_ends_without_an_error(data, tmp_path):
+    out = tmp_path / "study"
+    sizes = ("--layers", "1", "--units", "4", "--learning-rates", "0.01,0.001", "--max-epochs", "2", "--factor", "2")
+    least = ("--finalists", "1", "--finalist-seeds", "1", "--scan-epochs", "1", "--no-recommend")
+    printed, _ = finish(start("study", "--data", data, "--out", out, *sizes, *least, "--json"))
+    assert json.loads(printed)["recommended"] is None
+    assert RunFolder(out).read_record()["status"] == "finished"
+
+
+@pytest.mark.slow
 def test_trials_csv_has_a_row_a_trial(studied):
     _, _, out = studied
     with (out / "trials.csv").open(newline="") as file:

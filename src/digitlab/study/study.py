@@ -216,14 +216,13 @@ def run_study(
         except KeyboardInterrupt:
             close_interrupted(folder)
             raise
-        record = folder.update_record(status="finished")
-        _check_results(folder, record, study.command)
-        return {**record, "path": str(path)}
+        _check_results(folder, folder.read_record(), study)
+        return {**folder.update_record(status="finished"), "path": str(path)}
 
 
-def _check_results(folder: RunFolder, record: dict[str, Any], command: str) -> None:
+def _check_results(folder: RunFolder, record: dict[str, Any], study: Study) -> None:
     # Stages that an earlier process had ended left their results in a file, which may be damaged.
-    stages = (*STAGES[command], *(("seeds",) if command == "study" else ()))
+    stages = (*study.stages, *(("seeds",) if study.command == "study" else ()))
     with reading(folder.record_path, "the file is damaged; run the study again with --overwrite"):
         check_results(record, stages)
 
