@@ -9,7 +9,7 @@ import time
 import pytest
 
 import digitlab
-from digitlab.cli.endings import PartsEnding, RunEnding
+from digitlab.cli.endings import FileEnding, PartsEnding, RunEnding
 from digitlab.cli.interruption import Ending, interruption
 from digitlab.cli.main import main
 from digitlab.runs import RunFolder
@@ -206,6 +206,30 @@ child.kill()
     assert done.stderr == "ready None\n"
 
 
+HANDED_OVER = """
+import _signal
+def handler(number, frame):
+    print("handled", number, file=sys.stderr, flush=True)
+interruption.hand_over(handler)
+os.kill(os.getpid(), _signal.{number})
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_signals_can_be_handed_over_to_another_handler(number, tmp_path):
+    script = BEGIN + HANDED_OVER.format(number=number)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, f"handled {int(getattr(signal, number))}\n")
+
+
+def test_after_a_command_that_has_handed_signals_over_they_are_ignored(tmp_path):
+    listen = BEGIN.replace("listen()", "listen(at_start=True)")
+    finish = "interruption.finish()\nos.kill(os.getpid(), _signal.SIGTERM)\n"
+    script = listen + HANDED_OVER.format(number="SIGTERM") + finish
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, f"handled {int(signal.SIGTERM)}\n")
+
+
 def test_a_program_that_imports_digitlab_keeps_its_own_handlers():
     script = "import digitlab, signal; digitlab.load_classifier; print(signal.getsignal(signal.SIGINT).__name__)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, preexec_fn=heed_signals)
@@ -270,6 +294,7 @@ def record(status):
         (True, None, "digitlab train --out 'a run'"),
         (True, "running", "digitlab train --resume 'a run'"),
         (True, "finished", "digitlab report 'a run'"),
+        (False, "finished", "digitlab report 'a run'"),  # no stage was left to begin; the same command is refused now
     ],
 )
 def test_a_run_is_gone_on_with_only_where_there_is_one(is_ours, status, hint, tmp_path, monkeypatch):
@@ -281,6 +306,22 @@ def test_a_run_is_gone_on_with_only_where_there_is_one(is_ours, status, hint, tm
     if status:
         RunFolder(Path("a run")).write_record(record(status))
     assert ending.lines("digitlab train --out 'a run'")[1] == hint
+
+
+def test_an_earlier_finished_run_that_is_to_be_overwritten_is_not_taken_for_the_result(tmp_path):
+    RunFolder(tmp_path).write_record(record("finished"))
+    command = f"digitlab train --out {tmp_path} --overwrite"
+    assert RunEnding("train", tmp_path, "every finished epoch").lines(command) == Ending().lines(command)
+
+
+def test_a_file_that_has_just_been_written_is_replaced_only_where_that_is_asked_for(tmp_path):
+    ending = FileEnding(tmp_path / "labels.csv")
+    command = "digitlab predict images.npy --out labels.csv"
+    assert ending.lines(command) == Ending().lines(command)
+    (tmp_path / "labels.csv").touch()
+    message, hint = ending.lines(command)
+    assert message == f"interrupted when {tmp_path / 'labels.csv'} had just been written"
+    assert hint == f"{command} --overwrite"
 
 
 def test_a_damaged_record_does_not_keep_the_two_lines_back(tmp_path, monkeypatch):

@@ -145,6 +145,30 @@ def test_a_signal_is_never_too_early(number, before, ready):
     assert process.stdout == ""
 
 
+INTERRUPTED = """
+import os, signal
+import digitlab.server
+from digitlab.cli.main import main
+
+make = digitlab.server.create_app
+
+def interrupted(*arguments, **options):
+    os.kill(os.getpid(), signal.{number})
+    return make(*arguments, **options)
+
+digitlab.server.create_app = interrupted
+main(["serve", "--port", "0"])
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_signal_before_it_can_serve_interrupts_the_command_in_two_lines(number):
+    code = INTERRUPTED.format(number=number)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert process.returncode == 1
+    assert process.stderr == "interrupted before it was done\nhint: digitlab serve --port 0\n"
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -38,6 +38,9 @@ class RunEnding(Ending):
         if status == "finished":
             return "interrupted when the run had just been finished", f"digitlab report {path}"
         if status is None:
+            # Where no stage was left to begin, or an earlier run is finished: the same command would be refused.
+            if "--overwrite" not in command and self._recorded_status() == "finished":
+                return f"interrupted; {self._path} holds a finished run", f"digitlab report {path}"
             return super().lines(command)
         return f"interrupted; {self._kept} is kept", f"digitlab {self._verb} --resume {path}"
 
@@ -54,12 +57,30 @@ class RunEnding(Ending):
 
     def _status(self) -> str | None:
         """What run.json says of this command's run; `None` where there is none."""
-        if not self.is_ours:
-            return None
+        return self._recorded_status() if self.is_ours else None
+
+    def _recorded_status(self) -> str | None:
         from digitlab.runs import RunFolder
 
         folder = RunFolder(self._path)
         return str(folder.read_record()["status"]) if folder.exists() else None
+
+
+class FileEnding(Ending):
+    """The ending of a verb that makes one file and refuses to replace one.
+
+    Args:
+        path: The file, which is not there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def lines(self, command: str) -> Lines:
+        """The same command. Once the file is there, only `--overwrite` lets that command make it again."""
+        if not self._path.exists():
+            return super().lines(command)
+        return f"interrupted when {self._path} had just been written", f"{command} --overwrite"
 
 
 class PartsEnding(Ending):

@@ -58,6 +58,7 @@ class Interruption:
         self._stderr = -1
         self._before: dict[int, Any] = {}
         self._at_start = False
+        self._handed_over = False
         self._over: Any = None
 
     @property
@@ -96,10 +97,26 @@ class Interruption:
 
     def finish(self) -> None:
         """The command has ended: no signal interrupts it any more. Where one just did, wait for the process to end."""
-        if self._process != os.getpid():
-            return
-        self._over.acquire()
-        self.release(ignore=self._at_start)
+        if self._process == os.getpid():
+            self._over.acquire()
+            self.release(ignore=self._at_start)
+        elif self._handed_over and self._at_start:
+            for number in SIGNALS:
+                _signal.signal(number, _signal.SIG_IGN)
+        self._handed_over = False
+
+    def hand_over(self, handler: Callable[..., None]) -> None:
+        """Let `handler` decide what signals mean from now on. No signal finds the default handler in between.
+
+        Args:
+            handler: A handler as `signal.signal` takes it. It stays after `finish` in a process that is not the
+                command itself.
+        """
+        for number in SIGNALS:
+            _signal.signal(number, handler)
+        self._before = dict.fromkeys(self._before, handler)
+        self._handed_over = True
+        self.release()
 
     def release(self, *, ignore: bool = False) -> None:
         """Leave signals to whoever wants them.

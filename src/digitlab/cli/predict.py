@@ -12,7 +12,9 @@ from typing import IO, TYPE_CHECKING, Annotated, cast
 import typer
 
 from digitlab.cli.console import print_json, stderr
+from digitlab.cli.endings import FileEnding
 from digitlab.cli.engine import LOCAL, Address, Overwrite, PartsBar, make_engine
+from digitlab.cli.interruption import interruption
 from digitlab.cli.paths import checked
 from digitlab.errors import RunError, UsageError
 
@@ -132,5 +134,7 @@ def _target(out: str | None, *, overwrite: bool) -> Iterator[IO[str]]:
     path = user_path(out)
     if path.exists() and not overwrite:
         raise RunError(f"{path}: expected no such file yet, found one", hint="add --overwrite, or choose another --out")
+    if not overwrite:
+        interruption.ending = FileEnding(path)
     with atomic_path(path, clean_up=True) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file

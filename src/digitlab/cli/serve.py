@@ -71,8 +71,6 @@ def serve(
         threads=available_cores(),
     )
     report = model / "report.html" if model is not None and (model / "report.html").is_file() else None
-    # The server ends in its own way: it answers what it has accepted.
-    interruption.release()
     app = create_app(load_classifier(model), settings, report=report)
     run(
         app,
@@ -80,4 +78,6 @@ def serve(
         port,
         ready=lambda address: stderr.print(f"digitlab reads digits at {address}", highlight=False),
         log=not quiet,
+        # A signal that is received earlier interrupts the command; the server answers first what it has accepted.
+        handle_signals=interruption.hand_over,
     )

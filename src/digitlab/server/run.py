@@ -23,7 +23,24 @@ OTHER_FILES = 100
 HIGHEST_PORT = 65_535
 
 
-def serve(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None], log: bool = True) -> None:
+Handler = Callable[..., None]
+
+
+def handle_signals(handler: Handler) -> None:
+    """Install a handler for SIGINT and SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def serve(
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    ready: Callable[[str], None],
+    log: bool = True,
+    handle_signals: Callable[[Handler], None] = handle_signals,
+) -> None:
     """Answer requests until SIGTERM or SIGINT; what was accepted is answered first, for 22 s at most.
 
     Args:
@@ -32,6 +49,9 @@ def serve(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None], l
         port: 0 for any that is free.
         ready: Called with the address once connections are accepted.
         log: Whether each request is told on standard error.
+        handle_signals: Installs the handler of SIGINT and SIGTERM that stops the server. Defaults to
+            `digitlab.server.run.handle_signals`. A caller with handlers of its own passes a function that replaces
+            them.
 
     Raises:
         UsageError: The address cannot be listened on.
@@ -53,8 +73,7 @@ def serve(app: FastAPI, host: str, port: int, *, ready: Callable[[str], None], l
         server.should_exit = True
 
     # Until uvicorn has handlers of its own; afterwards it sends itself the signal again that it was ended by.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    handle_signals(stop)
     server.run(sockets=[listening])
 
 
