@@ -5,8 +5,16 @@ Importing this costs next to nothing: each name below is loaded when it is first
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # `signal` itself imports `enum`: some milliseconds
 import sys
 import time
+
+# Before everything else: signals that arrive while the command's handlers are loaded wait until they are there.
+_BLOCKED_BEFORE = (
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    if hasattr(_signal, "pthread_sigmask")
+    else None
+)
 
 TYPE_CHECKING = False  # type checkers know the name, and `typing` takes some milliseconds to import
 if TYPE_CHECKING:
@@ -43,17 +51,14 @@ def _is_the_command() -> bool:
     return program in typed and program.replace("\\", "/").rpartition("/")[2] in ("digitlab", "digitlab.exe")
 
 
-if _is_the_command():  # before everything else: a signal may come at any moment
-    import _signal  # type: ignore[import-not-found]
-
-    # Those that come while the next module is loaded wait until it has been.
-    if hasattr(_signal, "pthread_sigmask"):
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+if _is_the_command():
     from digitlab.cli.interruption import interruption
 
     interruption.listen(at_start=True)
-    if hasattr(_signal, "pthread_sigmask"):
+    if _BLOCKED_BEFORE is not None:  # a command that was started with them blocked heeds them all the same
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGINT, _signal.SIGTERM))
+elif _BLOCKED_BEFORE is not None:
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, _BLOCKED_BEFORE)
 
 _HOMES = {
     "Classifier": "digitlab.classifier",
