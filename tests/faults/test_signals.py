@@ -39,14 +39,17 @@ COMMANDS = {
     "evaluate": "evaluate --data {data}/small.npz",
     "export": "export --format html --out digits.html",
     "train": "train --preset document --data {data}/small.npz --hidden 4 --epochs 3 --out run",
+    "committee": "train --preset document --data {data}/small.npz --hidden 4 --epochs 2 --members 2 --out run",
+    "report": "report {data}/finished",
+    "data": "data inspect {data}/small.npz --json",
     "scan": "scan --data {data}/small.npz --rates 0.01,0.001 --epochs 2 --steps 40 --out run",
     "tune": "tune --data {data}/small.npz {search} --out run",
     "study": "study --data {data}/small.npz {search} --scan-epochs 1 --no-recommend --out run",
 }
 # Of one hundred moments.
 SHARES = {
-    "read": 8, "read in bulk": 8, "predict": 14, "predict to csv": 6, "evaluate": 8, "export": 8, "train": 18,
-    "scan": 8, "tune": 12, "study": 10,
+    "read": 6, "read in bulk": 6, "predict": 12, "predict to csv": 6, "evaluate": 6, "export": 6, "train": 14,
+    "committee": 6, "report": 6, "data": 4, "scan": 8, "tune": 12, "study": 8,
 }  # fmt: skip
 # By call (from 0 to 1 of all calls) or by time (from 0 to 1 of the duration).
 IN_THE_SUITE = [
@@ -73,6 +76,9 @@ def data(tmp_path_factory):
         picture = Image.fromarray(255 - sample.test.images[number]).resize((84, 84))
         picture.save(folder / "pictures" / f"{number:03}.png")
     picture.save(folder / "digit.png")
+    if MOMENTS:
+        finished = ["train", "--preset", "document", "--data", "small.npz", "--hidden", "4", "--out", "finished"]
+        subprocess.run([sys.executable, "-m", "digitlab", *finished], cwd=folder, check=True)
     return folder
 
 

@@ -118,6 +118,18 @@ def test_told_to_stop_it_answers_a_request_on_a_connection_that_was_idle(start_s
     assert server.process.wait(40) == 0
 
 
+def test_a_second_ctrl_c_stops_it_at_once_and_without_a_traceback(start_server):
+    server = start_server("--quiet")
+    with connect(server.address) as line:
+        line.sendall(request("/v1/predict", IMAGES * 1000)[:200])  # the rest is never sent
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert server.process.poll() is None
+        assert server.stop(signal.SIGINT) == 0
+    assert server.lines == []
+
+
 SIGNALLED = """
 import os, signal, sys
 from digitlab.server import create_app

@@ -19,6 +19,8 @@ from digitlab.server.protocol import sweep
 GRACE_SECONDS, LAST_SECONDS = 22.0, 2.0
 # How long connections that the system has established may take to be accepted.
 BACKLOG_SECONDS = 2.0
+# How long a request whose connection was aborted may take to notice that.
+ABORT_SECONDS = 1.0
 # Of <asm-generic/socket.h>; the socket module does not have it.
 SO_ATTACH_FILTER = 26
 TICK = 0.02
@@ -65,10 +67,13 @@ class StoppableServer(uvicorn.Server):
         await self._until_idle(end)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        if tasks := list(self.server_state.tasks):
+            # They end by themselves, since their connections are lost. A cancelled one is logged with a traceback.
+            await asyncio.wait(tasks, timeout=ABORT_SECONDS)
         for task in list(self.server_state.tasks):
             task.cancel()
-        if not self.force_exit:
-            await self.lifespan.shutdown()
+        # Even after a second Ctrl-C: a lifespan that is cancelled instead is logged with a traceback.
+        await self.lifespan.shutdown()
 
     async def _until_idle(self, end: float) -> None:
         state, now = self.server_state, asyncio.get_running_loop().time
