@@ -39,7 +39,8 @@ COMMANDS = {
     "evaluate": "evaluate --data {data}/small.npz",
     "export": "export --format html --out digits.html",
     "train": "train --preset document --data {data}/small.npz --hidden 4 --epochs 3 --out run",
-    "committee": "train --preset document --data {data}/small.npz --hidden 4 --epochs 2 --members 2 --out run",
+    "committee": "train --preset document --data {data}/small.npz --hidden 4 --epochs 2 --patience 0 --members 2"
+    " --out run",
     "report": "report {data}/finished",
     "data": "data inspect {data}/small.npz --json",
     "scan": "scan --data {data}/small.npz --rates 0.01,0.001 --epochs 2 --steps 40 --out run",
@@ -192,7 +193,14 @@ def check(verb, outcome, folder, path):
     assert lines[-1].startswith("hint: digitlab "), err
     hint = lines[-1].removeprefix("hint: ")
     typed = subprocess.run(
-        hint, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=600
+        hint,
+        shell=True,
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=600,
     )
     assert typed.returncode == 0, f"{hint}\n{typed.stderr}"
     left = [found.name for found in folder.rglob(".unfinished-*")]
