@@ -1,0 +1,13 @@
+"""What the lanes' server imports before it forks: TensorFlow, and whatever else a lane needs.
+
+An exception would end the server with a traceback, and leave nobody to say what was wrong. It is kept here instead.
+Every lane that is forked afterwards finds it, and sends it to the process that gives the jobs.
+"""
+
+from __future__ import annotations
+
+error: Exception | None = None
+try:
+    import digitlab.lanes.lane  # noqa: F401 - for the lanes that are forked
+except Exception as raised:  # noqa: BLE001 - the lanes report it
+    error = raised.with_traceback(None)
