@@ -35,8 +35,8 @@ def _stream(flags: int, mode: str) -> Any:
 
 def _buffered(stream: Any) -> Any:
     """The stream over a buffer. Without one, Python drops what a full disk or a broken pipe does not take of a text."""
-    raw = getattr(stream, "buffer", None)
-    if stream is None or stream is not sys.__stdout__ or not isinstance(raw, io.RawIOBase):
+    raw, is_our_own = getattr(stream, "buffer", None), stream is sys.__stdout__
+    if not is_our_own or not isinstance(raw, io.RawIOBase):
         return stream
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding=stream.encoding, errors=stream.errors, line_buffering=True)
 
