@@ -1,9 +1,11 @@
 """The command line: exit codes, two-line errors, and data alone on standard output."""
 
 import json
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from digitlab.cli.main import main
@@ -97,3 +99,54 @@ def test_inspect_counts_the_samples_images(digitlab):
     assert status == 0
     assert description["train"]["per_class"] == {str(d): 400 for d in range(10)}
     assert description["test"]["images"] == 1000
+
+
+PIPE_BREAKS = """
+import os
+from digitlab import classifier
+from digitlab.cli.main import main
+
+def broken(*arguments, **named):
+    input()  # the test has closed standard output by then, or leaves it open
+    ours, theirs = os.pipe()
+    os.close(ours)
+    os.write(theirs, b"x")
+
+classifier.load_classifier = broken
+main(["read", "a.png"])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell one broken pipe from another")
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_broken_pipe_is_an_error_unless_the_reader_of_the_output_is_gone(is_read):
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", PIPE_BREAKS], **pipes, text=True) as process:
+        if not is_read:
+            process.stdout.close()
+        process.stdin.write("go\n")
+        process.stdin.close()
+        err = process.stderr.read()
+    assert process.returncode == 1
+    assert err.startswith("error: the operating system refused: Broken pipe\nhint: ") if is_read else err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of a file is limited as Linux does it")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_rows_that_do_not_fit_on_the_disk_of_standard_output_are_an_error(unbuffered, tmp_path):
+    import resource
+
+    np.save(tmp_path / "images.npy", np.zeros((2000, 28, 28), np.uint8))
+    with (tmp_path / "rows.csv").open("w") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "digitlab", "predict", tmp_path / "images.npy"],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: "), done.stderr
+    assert len(done.stderr.splitlines()) == 2

@@ -78,8 +78,8 @@ def data(tmp_path_factory):
         picture.save(folder / "pictures" / f"{number:03}.png")
     picture.save(folder / "digit.png")
     if MOMENTS:
-        finished = ["train", "--preset", "document", "--data", "small.npz", "--hidden", "4", "--out", "finished"]
-        subprocess.run([sys.executable, "-m", "digitlab", *finished], cwd=folder, check=True)
+        finished = "train --preset document --data small.npz --hidden 4 --epochs 2 --out finished"
+        subprocess.run([sys.executable, "-m", "digitlab", *shlex.split(finished)], cwd=folder, check=True)
     return folder
 
 

@@ -201,6 +201,75 @@ def test_no_lane_is_left_behind():
     assert not any(process.is_running() for process in processes)
 
 
+class Poison:
+    """What ends a process that unpickles it."""
+
+    def __reduce__(self):
+        return os._exit, (5,)
+
+
+def test_a_process_that_ends_before_it_begins_with_a_job_is_no_end_of_the_job():
+    with Lanes(TrainData(Poison(), LABELS, None), 2) as lanes, pytest.raises(MachineError) as caught:
+        run(lanes, [job("waits")])
+    words = "starting a process to train in: it ended with exit code 5 before it began with waits, and so did another"
+    assert caught.value.message == words
+
+
+class Unstartable(lanes_module._Lane):
+    """A lane whose server dies while it is started, the first `deaths` times."""
+
+    deaths = 0
+
+    def __init__(self, *arguments):
+        if Unstartable.deaths:
+            Unstartable.deaths -= 1
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        super().__init__(*arguments)
+
+
+def test_a_server_that_dies_is_started_again_once(monkeypatch, expected):
+    monkeypatch.setattr(lanes_module, "_Lane", Unstartable)
+    monkeypatch.setattr(Unstartable, "deaths", 1)
+    with Lanes(DATA, 2) as lanes:
+        ended, _ = run(lanes, [job("job 0")])
+    assert untimed(ended["job 0"]) == expected["job 0"]
+    monkeypatch.setattr(Unstartable, "deaths", 2)
+    with pytest.raises(MachineError, match="the server that it is forked from was ended, twice"):
+        Lanes(DATA, 2)
+
+
+# TensorFlow does not fit into so little memory; this process does not import it.
+LITTLE_MEMORY = """
+import resource
+import numpy as np
+from digitlab.lanes.lanes import Lanes
+from digitlab.training.job import TrainData, TrainJob
+resource.setrlimit(resource.RLIMIT_AS, ({mib} * 2**20, {mib} * 2**20))
+one = TrainJob(name="one", build=dict, batch_size=20, shape="one", seed=0, last_epoch=2)
+with Lanes(TrainData(np.zeros((4, 28, 28), "uint8"), np.zeros((4, 4), "float32"), None), 2) as lanes:
+    try:
+        print(*lanes.do([one]))
+    except Exception as error:
+        print(type(error).__name__, error.message)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not hold processes to a limit of memory")
+@pytest.mark.parametrize(
+    ("mib", "words"),
+    [
+        (400, "MachineError starting a process to train in: not enough memory ("),
+        (1200, ""),  # what fails first, and how, depends on libraries
+    ],
+)
+def test_lanes_without_the_memory_to_import_tensorflow_say_so_and_no_job_has_ended(mib, words):
+    script = LITTLE_MEMORY.format(mib=mib)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(words or ("MachineError ", "RunError ")), done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
 def test_fewer_than_one_lane_is_refused():
     with pytest.raises(UsageError, match="at least one lane, got 0"):
         Lanes(DATA, 0)

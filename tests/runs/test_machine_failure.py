@@ -29,6 +29,7 @@ def named(name, module, text):
         (of(errno.ENOMEM), "Cannot allocate memory", "end other programs"),
         (MemoryError(), "not enough memory", "end other programs"),
         (MemoryError("Unable to allocate 3. GiB"), "(Unable to allocate 3. GiB)", "end other programs"),
+        (ImportError("libx.so: failed to map segment from shared object"), "not enough memory", "end other programs"),
         (RuntimeError("can't start new thread"), "can't start new thread", "raise the limit"),
         (
             RuntimeError("Can't decrement id ref count (errno = 28, error message = 'No space left on device')"),
@@ -72,6 +73,7 @@ def test_it_is_recognised_and_says_what_to_do(error, words, hint):
         FloatingPointError("loss nan"),
         RuntimeError("shapes differ"),
         KeyError("units"),
+        ImportError("No module named 'tensorflow'"),
     ],
 )
 def test_an_error_of_the_work_is_none(error):

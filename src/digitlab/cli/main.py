@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 
 from digitlab.cli.clock import start_clock
 from digitlab.cli.interruption import interruption
-from digitlab.cli.streams import discard_unwritten, prepare_streams
+from digitlab.cli.streams import discard_unwritten, is_unread, prepare_streams
 from digitlab.errors import LONGEST, DigitlabError, DigitlabWarning
 from digitlab.text import cut, printable_line
 
@@ -105,13 +105,16 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         code = make_app(arguments)(args=arguments, prog_name="digitlab", standalone_mode=False)
         sys.stdout.flush()  # now, while it can be told that this fails
-    except BrokenPipeError:  # the reader of our output has had enough
-        discard_unwritten()
-        return FAILED
-    except Exception as error:
-        if debug:
+    except (Exception, SystemExit) as raised:
+        error = _broken_pipe(raised) or raised
+        if isinstance(error, SystemExit):
             raise
-        code = _explain(error)
+        if isinstance(error, BrokenPipeError) and is_unread():  # the reader of our output has had enough
+            code = FAILED
+        elif debug:
+            raise
+        else:
+            code = _explain(error)
         discard_unwritten()
         return code
     if code == TYPER_INTERRUPTED:
@@ -119,6 +122,12 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         typer.echo(f"{_line(message)}\nhint: {_line(hint)}", err=True)
         return FAILED
     return code if isinstance(code, int) else 0
+
+
+def _broken_pipe(raised: BaseException) -> BrokenPipeError | None:
+    """The error that typer takes, whichever pipe it is of, for a reader of the output that has gone: it exits then."""
+    error = raised.__context__ if isinstance(raised, SystemExit) else raised
+    return error if isinstance(error, BrokenPipeError) else None
 
 
 def _explain(error: Exception) -> int:

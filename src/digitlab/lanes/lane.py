@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
+import pickle
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,15 +23,15 @@ from digitlab.training.run_job import Told, run_job
 def run_lane(connection: Connection, data: TrainData) -> None:
     """Serve jobs until the connection is closed.
 
-    Sends ``("epoch", row)`` after each epoch and, at the end of a job, what `do_job` returns.
+    Sends ``("begun", None)`` when it has received a job, ``("epoch", row)`` after each epoch and, at the end of the
+    job, what `do_job` returns.
     """
-    # Ctrl-C at a terminal reaches every process of the group; whoever gave the jobs decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare_process()
     programs = Programs()
     try:
         while True:
-            job = connection.recv()
+            content = connection.recv_bytes()
+            connection.send(("begun", None))
+            job = pickle.loads(content)  # noqa: S301 - from the process that started this one
             connection.send(do_job(job, data, programs, lambda row: connection.send(("epoch", row))))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         # Nobody is there any more. Not `sys.exit`, which would wait for TensorFlow's threads.

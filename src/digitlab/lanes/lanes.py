@@ -20,13 +20,16 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from digitlab.errors import MachineError, UsageError
+from digitlab.errors import MachineError, RunError, UsageError
 from digitlab.lanes.server import deaf_to_ctrl_c, lane_context
+from digitlab.runs import machine_failure
 from digitlab.training.job import Row, TrainData, TrainJob
 
 # What TensorFlow compiles it never forgets, some megabytes a program: a lane that has done so many jobs
 # makes place for a fresh one.
 JOBS_OF_A_LANE = 64
+_STARTING = "starting a process to train in"
+_MEMORY = "end other programs and repeat the command, which goes on; or search smaller networks in another folder"
 # What `multiprocessing` reports for a process whose server died, so that nobody knows how the process itself ended.
 SERVER_LOST = 255
 
@@ -63,9 +66,32 @@ def _main_module_hidden() -> Iterator[None]:
 
 def _run_lane(connection: Connection, data: TrainData) -> None:
     """What a lane's process begins with: it has TensorFlow already, or imports it; this process need not have it."""
-    from digitlab.lanes.lane import run_lane
+    # Ctrl-C at a terminal reaches every process of the group; whoever gave the jobs decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        from digitlab.lanes import preload
 
-    run_lane(connection, data)
+        if preload.error is not None:
+            raise preload.error
+        from digitlab.lanes.lane import prepare_process, run_lane
+
+        prepare_process()
+    except Exception as error:  # noqa: BLE001 - whatever it is, no job is at fault
+        _refuse_jobs(connection, error)
+    else:
+        run_lane(connection, data)
+
+
+def _refuse_jobs(connection: Connection, error: Exception) -> None:
+    """Answer every job with the error that keeps this process from doing any."""
+    failure = machine_failure(error, _STARTING) or RunError(
+        f"{_STARTING}: unexpected {type(error).__name__}: {error}",
+        hint="`python -c 'import tensorflow'` shows whether TensorFlow is installed in order",
+    )
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # nobody is there any more
+        while True:
+            connection.recv_bytes()
+            connection.send(("stopped", failure))
 
 
 class _Lane:
@@ -78,11 +104,14 @@ class _Lane:
             self.process.start()
         theirs.close()
         self.job: TrainJob | None = None
+        self.has_begun = False
         self.jobs_done = 0
         self.shapes: set[str] = set()
 
     def end(self) -> None:
         """End the process, whatever it does."""
+        if self.pipe.closed:
+            return
         self.pipe.close()
         self.process.kill()
         self.process.join()
@@ -100,6 +129,7 @@ class Lanes:
 
     Raises:
         UsageError: `count` is below 1.
+        MachineError: No process can be started, most likely for want of memory.
     """
 
     def __init__(self, data: TrainData, count: int, *, main_module: bool = False) -> None:
@@ -109,13 +139,30 @@ class Lanes:
         self._data = data
         self._context = lane_context()
         self._main_module = main_module
-        self._lanes = [self._start() for _ in range(count)]
+        self._lanes: list[_Lane] = []
         self._again: list[TrainJob] = []  # whose process died once; the first of them is tried again, alone
         self._epochs_told: dict[str, float] = {}
+        try:
+            self._lanes += (self._start() for _ in range(count))
+        except MachineError:
+            self._end()
+            raise
 
     def _start(self) -> _Lane:
         with contextlib.nullcontext() if self._main_module else _main_module_hidden():
+            try:
+                return _Lane(self._context, self._data)
+            except (ConnectionError, EOFError):  # the server was ended; the next lane starts another
+                return self._start_again()
+
+    def _start_again(self) -> _Lane:
+        try:
             return _Lane(self._context, self._data)
+        except (ConnectionError, EOFError) as error:
+            raise MachineError(
+                f"{_STARTING}: the server that it is forked from was ended, twice, most likely for want of memory",
+                hint=_MEMORY,
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +170,9 @@ class Lanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for lane in self._lanes:
             lane.end()
 
@@ -150,6 +200,7 @@ class Lanes:
             lane.end()
             lane = self._lanes[number] = self._start()
         lane.job = job
+        lane.has_begun = False
         lane.shapes.add(job.shape)
         # If it died while idle, `events` finds that out and says so of the job.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -191,6 +242,9 @@ class Lanes:
             kind, content = lane.pipe.recv()
         except (EOFError, ConnectionResetError):
             return self._replace(number)
+        if kind == "begun":
+            lane.has_begun = True
+            return None
         if kind == "epoch":
             return self._progressed(lane.job, content)
         job, lane.job = lane.job, None
@@ -216,7 +270,7 @@ class Lanes:
         """Start a fresh process in place of one that died, and see to its job: once more, or never again."""
         lane = self._lanes[number]
         lane.process.join()
-        code, job = lane.process.exitcode, lane.job
+        code, job, has_begun = lane.process.exitcode, lane.job, lane.has_begun
         lane.end()
         self._lanes[number] = self._start()
         assert job is not None
@@ -226,6 +280,11 @@ class Lanes:
         self._forget(job)
         if code < 0 or code == SERVER_LOST:
             raise _killed_twice(job, code)
+        if not has_begun:
+            raise MachineError(
+                f"{_STARTING}: it ended with exit code {code} before it began with {job.name}, and so did another",
+                hint=_MEMORY,
+            )
         return Ended(job, (), f"its process ended with exit code {code}, twice")
 
 
@@ -234,8 +293,9 @@ def _killed_twice(job: TrainJob, code: int) -> MachineError:
         by = "the end of the server that it was forked from"
     else:
         by = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
-    why = ", most likely for want of memory" if by == "SIGKILL" else ""
+    # The kernel kills a process for want of memory; TensorFlow aborts where a thread or an array cannot be made.
+    why = ", most likely for want of memory" if by in ("SIGKILL", "SIGABRT") else ""
     return MachineError(
         f"training {job.name}: its process was killed by {by}, and again when it was tried alone{why}",
-        hint="end other programs and repeat the command, which goes on; or search smaller networks in another folder",
+        hint=_MEMORY,
     )

@@ -24,7 +24,7 @@ def lane_context() -> Any:
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["digitlab.lanes.lane"])
+    context.set_forkserver_preload(["digitlab.lanes.preload"])
     return context
 
 

@@ -33,12 +33,13 @@ _WORDS = {
     "Out of memory": _MEMORY,
     "RESOURCE_EXHAUSTED": _MEMORY,
     "std::bad_alloc": _MEMORY,
+    "failed to map segment from shared object": _MEMORY,
     "can't start new thread": _LIMIT,
     "No usable temporary directory": _SPACE,
 }
 # Their types; an error of another type may quote such words for reasons of its own.
 _CARRIERS = ("tensorflow.", "jaxlib", "jax.", "h5py")
-_BUILTIN_CARRIERS = (RuntimeError, OSError)
+_BUILTIN_CARRIERS = (RuntimeError, OSError, ImportError)
 
 
 def machine_failure(error: BaseException, doing: str = "") -> MachineError | None:
