@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
 from targets import Target
 
 MIB = 2**20
 # Processor time of the child for one input, and what one input may add to its memory.
 MOST_SECONDS, MOST_MIB = 5.0, 500
-# Beyond this the system refuses memory, so that no finding takes the machine with it.
+# Beyond this the system refuses more memory, so that no finding takes the machine with it.
 HARD_MIB = 3 * 1024
 POLL_S = 0.1
 
@@ -116,7 +117,8 @@ class Campaign:
     def _work(self, sender: Connection, first: int, most: int, ends: float) -> None:
         self._state[:24] = struct.pack("QQQ", 0, first, self.done)
         self.target.open()
-        resource.setrlimit(resource.RLIMIT_DATA, (HARD_MIB * MIB, HARD_MIB * MIB))
+        most_bytes = psutil.Process().memory_info().data + HARD_MIB * MIB
+        resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         usual = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         index, done = first, self.done

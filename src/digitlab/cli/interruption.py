@@ -54,6 +54,7 @@ class Interruption:
         self.ending = Ending()
         self.arguments = sys.argv[1:]
         self._process = 0
+        self._waiting_in = 0
         self._pipe = (-1, -1)
         self._stderr = -1
         self._before: dict[int, Any] = {}
@@ -80,20 +81,30 @@ class Interruption:
         self._at_start = at_start
         self._over = _thread.allocate_lock()
         _occupy_standard_numbers()
-        self._pipe = os.pipe()
-        if hasattr(os, "set_blocking"):
-            os.set_blocking(self._pipe[1], False)
         self._stderr = _duplicate(2)
         # A shell without job control starts what it puts into the background with Ctrl-C ignored.
         heeded = [number for number in SIGNALS if _signal.getsignal(number) is not _signal.SIG_IGN]
         try:
-            _thread.start_new_thread(self._wait, (self._pipe[0],))
+            self._begin_to_wait()
             self._wakeup_before = _signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
             self._before = {number: _signal.signal(number, self._heard) for number in heeded}
         except ValueError:  # not the main thread
             self._wakeup_before = -1
             self._before = {}
         self._process = os.getpid()
+
+    def _begin_to_wait(self) -> None:
+        """Start the thread that reads signals, once per process.
+
+        It stays, since Python can crash where a thread ends while the interpreter does.
+        """
+        if self._waiting_in == os.getpid():
+            return
+        self._pipe = os.pipe()
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(self._pipe[1], False)
+        _thread.start_new_thread(self._wait, (self._pipe[0],))
+        self._waiting_in = os.getpid()
 
     def finish(self) -> None:
         """The command has ended: no signal interrupts it any more. Where one just did, wait for the process to end."""
@@ -130,10 +141,9 @@ class Interruption:
             _signal.signal(number, _signal.SIG_IGN if ignore else handler)
         if self._before:
             _signal.set_wakeup_fd(self._wakeup_before)
-        os.write(self._pipe[1], b"\0")  # ends the thread
-        for descriptor in (self._pipe[1], self._stderr):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self._over.acquire(False)  # so that no signal that is still in the pipe ends the process
+        if self._stderr >= 0:
+            os.close(self._stderr)
         self._process, self._before, self.ending = 0, {}, Ending()
 
     def lines(self) -> Lines:
@@ -148,9 +158,6 @@ class Interruption:
 
     def _wait(self, pipe: int) -> None:
         while byte := os.read(pipe, 1):
-            if byte == b"\0":
-                os.close(pipe)
-                return
             if byte[0] in SIGNALS and self._over.acquire(False):
                 self._end(pipe)
 

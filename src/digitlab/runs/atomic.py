@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digitlab.errors import DigitlabError, RunError
-from digitlab.runs.commits import commit, unfinished
+from digitlab.runs.commits import commit, creating, unfinished
 from digitlab.runs.lock_file import locked_if_free, try_lock
 from digitlab.runs.machine_failure import machine_failure
 
@@ -37,16 +37,25 @@ def atomic_path(path: Path, *, clean_up: bool = False) -> Iterator[Path]:
         MachineError: The disk is full, or fails.
         RunError: The folder cannot be written to.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = _open_temporary(path, clean_up=clean_up)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise _cannot_write(path, error) from error
-    try:
-        with unfinished(temporary):
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with creating():
+                handle, temporary = _open_temporary(path, clean_up=clean_up)
+                stack.enter_context(unfinished(temporary))
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+            raise _cannot_write(path, error) from error
+        with _written(path, temporary, handle):
             yield temporary
-            _make_durable(temporary)
-            commit(temporary, path)
+
+
+@contextlib.contextmanager
+def _written(path: Path, temporary: Path, handle: int | None) -> Iterator[None]:
+    """Make the file that the block writes durable and rename it; on any error remove it."""
+    try:
+        yield
+        _make_durable(temporary)
+        commit(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     except DigitlabError:

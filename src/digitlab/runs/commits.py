@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ PATIENCE_S = 5
 
 _gate = threading.RLock()
 _unfinished: set[Path] = set()
+
+
+@contextlib.contextmanager
+def creating() -> Iterator[None]:
+    """Make an unfinished file or folder within the block; wait for ever once the gate is shut."""
+    with _gate:
+        yield
 
 
 @contextlib.contextmanager
@@ -42,9 +50,20 @@ def shut_commits() -> None:
 
 
 def remove_unfinished() -> None:
-    """Remove what is half written. For the last moment of a process that ends."""
-    for path in list(_unfinished):
+    """Remove what is half written. For the last moment of a process that ends: it can open no file afterwards."""
+    paths = list(_unfinished)
+    for path in paths:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        else:
+    _open_no_more_files()
+    for path in paths:
+        if not path.is_dir():
             path.unlink(missing_ok=True)
+
+
+def _open_no_more_files() -> None:
+    """Otherwise another thread, which runs whenever this one waits for the system, could make a removed file again."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
