@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 import threading
@@ -50,20 +51,23 @@ def shut_commits() -> None:
 
 
 def remove_unfinished() -> None:
-    """Remove what is half written. For the last moment of a process that ends: it can open no file afterwards."""
+    """Remove what is half written. For the last moment of a process that ends: nothing may wait afterwards."""
     paths = list(_unfinished)
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-    _open_no_more_files()
-    for path in paths:
-        if not path.is_dir():
+    _unlink_alone([path for path in paths if not path.is_dir()])
+
+
+def _unlink_alone(paths: list[Path]) -> None:
+    """Remove files and let no other thread run Python from then on, which could make one of them again."""
+    if sys.platform == "win32":
+        for path in paths:
             path.unlink(missing_ok=True)
+        return
+    import ctypes
 
-
-def _open_no_more_files() -> None:
-    """Otherwise another thread, which runs whenever this one waits for the system, could make a removed file again."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_NOFILE, (0, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    library = ctypes.PyDLL(None)  # unlike `os.unlink`, its functions are called without giving the interpreter away
+    sys.setswitchinterval(PATIENCE_S)
+    for path in paths:
+        library.unlink(os.fsencode(path))
