@@ -103,7 +103,7 @@ def start_digitlab(*arguments, **options):
     return start(DIGITLAB, *map(str, arguments), **options)
 
 
-def run(code, *arguments, timeout=600, **options):
+def run(code, *arguments, timeout=None, **options):
     """Run Python code to its end; a `subprocess.CompletedProcess`."""
     process = start(code, *arguments, **options)
     output, errors = process.communicate(timeout=timeout)

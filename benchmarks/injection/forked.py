@@ -229,16 +229,25 @@ def _redirect(output: Path, errors: Path) -> None:
 
 
 def fork_the_forkserver() -> None:
-    """Let multiprocessing's fork server be forked as well, instead of a new process that imports TensorFlow again."""
+    """Let multiprocessing's fork server be forked as well, instead of a new process that imports TensorFlow again.
+
+    Where TensorFlow has been started, the server is a new process: a lane that is forked from a process whose
+    threads it lacks waits for them for ever.
+    """
     from multiprocessing import forkserver, util
 
+    from tensorflow.python.eager import context
+
     start = util.spawnv_passfds
+
+    def tensorflow_has_started() -> bool:
+        return context.context_safe() is not None and bool(context.context_safe()._initialized)
 
     def spawn(path: Any, arguments: Sequence[Any], descriptors: Sequence[int]) -> int:
         program = arguments[-1]
         if isinstance(program, bytes):
             program = os.fsdecode(program)
-        if "multiprocessing.forkserver import main" not in program:
+        if "multiprocessing.forkserver import main" not in program or tensorflow_has_started():
             return int(start(path, arguments, descriptors))
         pid = os.fork()
         if pid:

@@ -23,7 +23,7 @@ pytestmark = [
 
 def outcome(case, kills):
     """What came of a run of a case that was killed at these changes."""
-    process = forked.run(RUN, "--case", case, "--at", kills)
+    process = forked.run(RUN, "--case", case, "--at", kills, timeout=600)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout.partition("\n")[2])
 
