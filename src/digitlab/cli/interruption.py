@@ -61,6 +61,7 @@ class Interruption:
         self._at_start = False
         self._handed_over = False
         self._over: Any = None
+        self._drained: Any = None
 
     @property
     def command(self) -> str:
@@ -141,10 +142,17 @@ class Interruption:
             _signal.signal(number, _signal.SIG_IGN if ignore else handler)
         if self._before:
             _signal.set_wakeup_fd(self._wakeup_before)
-        self._over.acquire(False)  # so that no signal that is still in the pipe ends the process
+        self._wait_for_thread()
         if self._stderr >= 0:
             os.close(self._stderr)
         self._process, self._before, self.ending = 0, {}, Ending()
+
+    def _wait_for_thread(self) -> None:
+        """Wait until the thread has read all that is in the pipe. It ends the process if a signal is among that."""
+        self._drained = _thread.allocate_lock()
+        self._drained.acquire()
+        os.write(self._pipe[1], b"\0")
+        self._drained.acquire()
 
     def lines(self) -> Lines:
         """What an interruption now would say."""
@@ -158,7 +166,9 @@ class Interruption:
 
     def _wait(self, pipe: int) -> None:
         while byte := os.read(pipe, 1):
-            if byte[0] in SIGNALS and self._over.acquire(False):
+            if byte == b"\0":
+                self._drained.release()
+            elif byte[0] in SIGNALS and self._over.acquire(False):
                 self._end(pipe)
 
     def _end(self, pipe: int) -> None:
